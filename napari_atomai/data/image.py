@@ -1,0 +1,261 @@
+"""Image: pixels with calibrated axes, where they came from, and the file's own metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_atomai.errors import BadImage, BadOption
+
+LENGTHS_IN_NM: Mapping[str, float] = MappingProxyType(
+    {"pm": 1e-3, "Å": 0.1, "nm": 1.0, "µm": 1e3, "mm": 1e6, "m": 1e9}
+)
+"""Length units in their one canonical spelling, and how many nanometres each is."""
+
+UNCALIBRATED = "pixel"
+"""The unit of an axis whose scale nobody has told us."""
+
+_RGB_CHANNELS = (3, 4)
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of an image: sample ``i`` lies at ``offset + i * scale``, in ``unit``.
+
+    Parameters
+    ----------
+    name : str
+        "y", "x", "t", "E" ...
+    scale : float
+        Distance between two samples, in `unit`; finite and not zero.
+    offset : float
+        Position of sample 0, in `unit`.
+    unit : str
+        Canonical spelling ("nm", "Å", "s", "eV" ...); "pixel" when uncalibrated.
+    """
+
+    name: str
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = UNCALIBRATED
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.scale) or self.scale == 0 or not np.isfinite(self.offset):
+            raise BadOption(
+                f"Axis {self.name!r} has scale {self.scale} and offset {self.offset}.",
+                why="Positions along it would not be numbers.",
+                remedy="Give a finite scale other than 0 and a finite offset.",
+            )
+
+    @property
+    def nm(self) -> float | None:
+        """Distance between two samples in nanometres; None unless the unit is a length."""
+        factor = LENGTHS_IN_NM.get(self.unit)
+        return None if factor is None else abs(self.scale) * factor
+
+    @property
+    def offset_nm(self) -> float:
+        """Position of sample 0 in nanometres (0 where the unit is not a length)."""
+        return self.offset * LENGTHS_IN_NM.get(self.unit, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file an image was read from.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute path at the time of reading.
+    dataset : int
+        Which of the file's datasets this is, counted from 0.
+    reader : str
+        The reader that was used, by name.
+    """
+
+    path: Path
+    dataset: int = 0
+    reader: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Pixels with calibrated axes.
+
+    Parameters
+    ----------
+    pixels : array, shape (..., y, x)
+        NumPy or dask array of real numbers; movies have their frames in front.
+    axes : tuple of Axis
+        One for each dimension of `pixels`, in the same order.
+    name : str
+        What to call it on the screen.
+    source : Source, optional
+        The file it came from.
+    metadata : mapping
+        ``"original"``: the file's own tags; other keys: what we understood of them.
+    notes : tuple of str
+        Sentences a person should see: conversions made, calibration missing.
+
+    Raises
+    ------
+    BadImage
+        If there are fewer than two dimensions, no pixels, or pixels that are not real numbers.
+    """
+
+    pixels: Any
+    axes: tuple[Axis, ...]
+    name: str = "image"
+    source: Source | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_pixels(self.pixels)
+        if len(self.axes) != self.pixels.ndim:
+            raise BadImage(
+                f"{self.pixels.ndim} dimensions of pixels came with {len(self.axes)} axes.",
+                remedy="Give one Axis for each dimension, in the order of the array.",
+            )
+
+    @classmethod
+    def from_array(
+        cls,
+        array: ArrayLike,
+        pixel_size: float | tuple[float, float] | None = None,
+        *,
+        unit: str = "nm",
+        name: str = "image",
+    ) -> Image:
+        """Make an image of a plain array.
+
+        Parameters
+        ----------
+        array : array, shape (y, x), (t, y, x) or (y, x, 3 or 4)
+            Real numbers; the last form is taken as a colour picture and turned into luminance.
+        pixel_size : float or (row, column), optional
+            Size of one pixel in `unit`; None when it is not known.
+        unit : str
+            A length in canonical spelling: pm, Å, nm, µm, mm, m.
+        name : str
+            What to call it on the screen.
+
+        Returns
+        -------
+        Image
+        """
+        pixels, notes = as_grey(_as_array(array))
+        rows, columns = _two(pixel_size)
+        if pixel_size is not None and unit not in LENGTHS_IN_NM:
+            raise BadOption(
+                f"{unit!r} is not a length that a pixel can have.",
+                remedy=f"Use one of {', '.join(LENGTHS_IN_NM)}.",
+            )
+        spatial = unit if pixel_size is not None else UNCALIBRATED
+        leading = tuple(Axis("t" if i == 0 else f"t{i}") for i in range(pixels.ndim - 2))
+        axes = (*leading, Axis("y", rows, unit=spatial), Axis("x", columns, unit=spatial))
+        return cls(pixels, axes[-pixels.ndim :], name=name, notes=notes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the pixels, (..., y, x)."""
+        return tuple(int(n) for n in self.pixels.shape)
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """Rows and columns of one frame."""
+        return self.shape[-2], self.shape[-1]
+
+    @property
+    def n_frames(self) -> int:
+        """How many (y, x) frames there are; 1 for a single image."""
+        return int(np.prod(self.shape[:-2], dtype=np.int64))
+
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """Size of a pixel (row, column) in nm, or None when the image is not calibrated."""
+        rows, columns = self.axes[-2].nm, self.axes[-1].nm
+        return None if rows is None or columns is None else (rows, columns)
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """Position of pixel (0, 0) as (row, column) in nm; zeros when not calibrated."""
+        return self.axes[-2].offset_nm, self.axes[-1].offset_nm
+
+    def frame(self, index: int) -> NDArray[Any]:
+        """Frame number `index` as a NumPy array of shape (y, x); lazy pixels are read here."""
+        position = np.unravel_index(index, self.shape[:-2]) if len(self.shape) > 2 else ()
+        return np.asarray(self.pixels[tuple(int(i) for i in position)])
+
+    def calibrated(self, pixel_size: float | tuple[float, float], unit: str = "nm") -> Image:
+        """Return the same image with another pixel size (row, column), offsets set to zero."""
+        rows, columns = _two(pixel_size)
+        axes = (*self.axes[:-2], Axis("y", rows, unit=unit), Axis("x", columns, unit=unit))
+        return dataclasses.replace(self, axes=axes)
+
+
+def as_grey(array: Any) -> tuple[Any, tuple[str, ...]]:
+    """Turn a colour picture (y, x, 3 or 4) into luminance; leave every other array alone.
+
+    Returns
+    -------
+    array : array, shape (y, x) or as it was
+    notes : tuple of str
+        A sentence when something was converted.
+    """
+    channels = array.shape[-1] if array.ndim == 3 else 0
+    if channels not in _RGB_CHANNELS or min(array.shape[:2]) <= max(_RGB_CHANNELS):
+        return array, ()
+    grey = (array[..., :3] @ _LUMINANCE).astype(np.float32)
+    return grey, (f"Colour picture with {channels} channels: turned into luminance.",)
+
+
+def _as_array(array: ArrayLike) -> Any:
+    # dask and other lazy arrays pass as they are; lists and scalars become NumPy arrays.
+    return array if hasattr(array, "dtype") and hasattr(array, "ndim") else np.asarray(array)
+
+
+def _two(pixel_size: float | tuple[float, float] | None) -> tuple[float, float]:
+    if pixel_size is None:
+        return 1.0, 1.0
+    rows, columns = np.broadcast_to(np.asarray(pixel_size, dtype=float), (2,))
+    if not (rows > 0 and columns > 0 and np.isfinite(rows) and np.isfinite(columns)):
+        raise BadOption(
+            f"A pixel size of {pixel_size} is not possible.",
+            why="Every length in nm is computed from it.",
+            remedy="Give a positive number, or None when it is not known.",
+        )
+    return float(rows), float(columns)
+
+
+def _check_pixels(pixels: Any) -> None:
+    if pixels.ndim < 2:
+        raise BadImage(
+            f"The data have {pixels.ndim} dimension(s), shape {tuple(pixels.shape)}.",
+            why="An image needs rows and columns.",
+            remedy="Give an array of shape (y, x), or (t, y, x) for a movie.",
+        )
+    if 0 in pixels.shape:
+        raise BadImage(
+            f"The image is empty: its shape is {tuple(pixels.shape)}.",
+            remedy="Choose an image or a region that has pixels.",
+        )
+    if pixels.dtype.kind == "c":
+        raise BadImage(
+            f"The pixels are complex numbers ({pixels.dtype}).",
+            why="Atoms are looked for in an intensity.",
+            remedy="Give the amplitude, np.abs(image), or the phase, np.angle(image).",
+        )
+    if pixels.dtype.kind not in "buif":
+        raise BadImage(
+            f"The pixels are of type {pixels.dtype}, not numbers.",
+            remedy="Give integers or floats.",
+        )

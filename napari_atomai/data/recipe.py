@@ -1,0 +1,154 @@
+"""Recipes: one frozen model per step. Form on the screen, record in the file and options, at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from napari_atomai.errors import BadOption, UnknownOption
+
+SCHEMA_VERSION = 1
+"""Version of the JSON that a Record is written as."""
+
+
+class Recipe(BaseModel):
+    """Options of one step. Unknown names and values out of range are refused with a remedy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: ClassVar[str] = "Step"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Make a recipe of a mapping of options.
+
+        Raises
+        ------
+        UnknownOption
+            If a name does not exist; the nearest one that does is named.
+        BadOption
+            If a value is of the wrong kind or out of range.
+        """
+        for name in options:
+            if name not in cls.model_fields:
+                raise UnknownOption(f"option of {cls.title!r} called", name, cls.model_fields)
+        try:
+            return cls(**options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadOption(
+                f"Option {where!r} of {cls.title!r} is {first['input']!r}: {first['msg']}.",
+                remedy=cls.model_fields[where].description or "" if where in cls.model_fields else "",
+            ) from error
+
+
+class FindAtoms(Recipe):
+    """Find atoms (atomic columns) with a trained net."""
+
+    title: ClassVar[str] = "Find atoms"
+
+    step: Literal["find_atoms"] = "find_atoms"
+    model: str = Field("atoms", description="Name of a bundled model, or path of a .safetensors file.")
+    threshold: float = Field(
+        0.5, ge=0.05, le=0.99, description="Atoms with a score below this are left out; 0.05 to 0.99."
+    )
+    spacing: float = Field(
+        0.0,
+        ge=0,
+        le=2000,
+        description="Distance between neighbouring atoms in pixels; 0 = measured in the image.",
+    )
+    contrast: Literal["bright", "dark"] = Field(
+        "bright", description="Whether atoms are brighter (HAADF) or darker (ABF) than their surroundings."
+    )
+
+
+class RefineAtoms(Recipe):
+    """Refine positions on the raw pixels."""
+
+    title: ClassVar[str] = "Refine positions"
+
+    step: Literal["refine_atoms"] = "refine_atoms"
+    method: Literal["gaussian", "centre of mass", "none"] = Field(
+        "gaussian", description="2-D Gaussian fit, centre of mass, or the net's own position."
+    )
+    radius: float = Field(
+        0.0, ge=0, le=500, description="Half width of the fitted window in pixels; 0 = from the spacing."
+    )
+
+
+Step = Annotated[FindAtoms | RefineAtoms, Field(discriminator="step")]
+
+
+class InputRecord(BaseModel):
+    """Which pixels went in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = ""
+    dataset: int = 0
+    sha256: str = Field("", description="Hash of the file; of the pixels where there is no file.")
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    pixel_size_nm: tuple[float, float] | None = None
+
+
+class ModelRecord(BaseModel):
+    """Which trained model was used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str
+
+
+class Record(BaseModel):
+    """How a result came about: enough to make it again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    created: str = ""
+    input: InputRecord = InputRecord()
+    steps: tuple[Step, ...] = ()
+    model: ModelRecord | None = None
+    measured: dict[str, float] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the record as indented JSON."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """Read a record that `to_json` wrote.
+
+        Raises
+        ------
+        BadOption
+            If it is not such JSON, or was written by a newer version.
+        """
+        try:
+            raw = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BadOption(f"The recipe is not JSON: {error}.") from error
+        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
+            raise BadOption(
+                f"The recipe has schema version {version!r}; this program reads up to {SCHEMA_VERSION}.",
+                remedy="Update napari-atomai, or choose a recipe.json that it wrote.",
+            )
+        try:
+            return TypeAdapter(cls).validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadOption(f"The recipe's {where!r} is not usable: {first['msg']}.") from error
+
+    def step(self, kind: type[Recipe]) -> Recipe | None:
+        """Return the first step of a kind, or None."""
+        return next((step for step in self.steps if isinstance(step, kind)), None)

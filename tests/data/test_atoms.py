@@ -1,0 +1,81 @@
+"""Atoms: a table that holds together, and the paper's form of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_atomai.data.atoms import Atoms
+from napari_atomai.errors import BadAtoms, NotCalibrated
+
+
+@pytest.fixture
+def atoms() -> Atoms:
+    return Atoms.make(
+        [[1.5, 2.0], [3.0, 40.0], [5.0, 6.0]],
+        classes=[0, 1, 0],
+        frames=[0, 0, 2],
+        features={"score": [0.9, 0.4, 0.7]},
+        class_names=("Sr", "Ti"),
+        pixel_size=(0.1, 0.2),
+        origin=(10.0, 20.0),
+    )
+
+
+def test_the_papers_form_comes_back_as_it_went(atoms: Atoms) -> None:
+    back = Atoms.from_paper(atoms.to_paper(), class_names=("Sr", "Ti"))
+    np.testing.assert_array_equal(back.positions, atoms.positions)
+    np.testing.assert_array_equal(back.classes, atoms.classes)
+    np.testing.assert_array_equal(back.frames, atoms.frames)
+
+
+def test_positions_in_nm_use_each_axis_own_size_and_offset(atoms: Atoms) -> None:
+    np.testing.assert_allclose(atoms.positions_nm[1], [10.3, 28.0])
+
+
+def test_the_table_has_x_along_columns_and_y_along_rows(atoms: Atoms) -> None:
+    table = atoms.table()
+    assert list(table) == ["id", "frame", "row_px", "col_px", "x_nm", "y_nm", "class", "score"]
+    np.testing.assert_allclose(table["x_nm"], [20.4, 28.0, 21.2])
+    assert list(table["class"]) == ["Sr", "Ti", "Sr"]
+
+
+def test_keeping_some_keeps_their_ids_and_features(atoms: Atoms) -> None:
+    some = atoms.keep(atoms.features["score"] > 0.5)
+    np.testing.assert_array_equal(some.ids, [0, 2])
+    np.testing.assert_array_equal(some.features["score"], [0.9, 0.7])
+
+
+def test_counts_name_every_class(atoms: Atoms) -> None:
+    assert atoms.counts() == {"Sr": 2, "Ti": 1}
+    assert atoms.keep([]).counts() == {"Sr": 0, "Ti": 0}
+
+
+def test_joined_frames_have_new_ids(atoms: Atoms) -> None:
+    joined = Atoms.concatenate([atoms, atoms])
+    assert len(joined) == 6
+    assert len(np.unique(joined.ids)) == 6
+
+
+def test_uncalibrated_atoms_have_no_nm() -> None:
+    bare = Atoms.make([[1.0, 2.0]])
+    assert np.isnan(bare.table()["x_nm"]).all()
+    with pytest.raises(NotCalibrated, match="pixel size"):
+        _ = bare.positions_nm
+
+
+def test_no_atoms_is_a_table_too() -> None:
+    none = Atoms.make(np.empty((0, 2)))
+    assert len(none) == 0
+    assert none.to_paper() == {}
+    assert len(Atoms.concatenate([])) == 0
+
+
+def test_columns_of_other_lengths_are_refused() -> None:
+    with pytest.raises(BadAtoms, match="score"):
+        Atoms.make([[1, 2]], features={"score": [1, 2]})
+
+
+def test_a_class_without_a_name_is_refused() -> None:
+    with pytest.raises(BadAtoms, match="Classes go from 3 to 3"):
+        Atoms.make([[1, 2]], classes=3)
