@@ -1,0 +1,1 @@
+"""What images go through before a net sees them, in training and in use alike."""

@@ -1,0 +1,79 @@
+"""The one scaling of intensities, used in training and in prediction alike.
+
+Two channels are made of an image: its brightness between two percentiles, and its contrast against
+the surroundings. The second lets a net see columns on thickness gradients, the first tells vacuum
+from sample.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Picture = NDArray[np.float32]
+
+CHANNELS = 2
+"""Channels that `channels` makes."""
+
+LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.5
+SURROUNDINGS = 18.0
+"""Standard deviation in pixels of the Gaussian that says what an atom's surroundings are."""
+
+_FLAT = 0.05
+_MAX_SAMPLES = 1_000_000
+
+
+def channels(image: NDArray[Any]) -> Picture:
+    """Scale an image at the net's own pixel size.
+
+    Parameters
+    ----------
+    image : array, shape (y, x)
+        Real numbers; pixels that are not finite count as the median.
+
+    Returns
+    -------
+    array of float32, shape (2, y, x)
+        Brightness (about 0 to 1) and local contrast (about -2 to 2). All zeros for a constant image.
+    """
+    pixels = finite(image)
+    low, high = percentiles(pixels)
+    span = high - low
+    if not span > 0:
+        return np.zeros((CHANNELS, *pixels.shape), np.float32)
+    bright = np.clip((pixels - low) / span, -0.5, 1.5).astype(np.float32)
+    mean = ndimage.gaussian_filter(bright, SURROUNDINGS, mode="reflect", truncate=2.5)
+    above = bright - mean
+    spread = ndimage.gaussian_filter(above * above, SURROUNDINGS, mode="reflect", truncate=2.5)
+    contrast = above / np.sqrt(spread + (_FLAT * float(above.std())) ** 2 + 1e-12)
+    return np.stack([bright, np.clip(contrast, -5, 5) / 2]).astype(np.float32)
+
+
+def finite(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the image as float32 with pixels that are not finite set to the median of the others.
+
+    The mean is taken off in double precision first, so that a small contrast on a large offset survives.
+    """
+    pixels = np.asarray(image)
+    if pixels.dtype.kind != "f":
+        pixels = pixels.astype(np.float64)
+    known = np.isfinite(pixels)
+    if not known.any():
+        return np.zeros(pixels.shape, np.float32)
+    if not known.all():
+        pixels = np.where(known, pixels, np.median(pixels[known]))
+    pixels = pixels.astype(np.float64, copy=False)
+    largest = float(np.abs(pixels).max())
+    scale = 1.0 if largest < 1e18 else largest
+    single: Picture = ((pixels - pixels.mean()) / scale).astype(np.float32)
+    return single
+
+
+def percentiles(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Return the two percentiles that brightness is measured between, from a sample of a large image."""
+    step = max(1, int(np.sqrt(pixels.size / _MAX_SAMPLES)))
+    low, high = np.percentile(pixels[::step, ::step], [LOW_PERCENTILE, HIGH_PERCENTILE])
+    return float(low), float(high)
