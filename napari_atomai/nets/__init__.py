@@ -1,0 +1,1 @@
+"""Neural nets, torch.nn only."""

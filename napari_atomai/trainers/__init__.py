@@ -1,0 +1,1 @@
+"""Learning: loops that yield Progress, stop, resume and give the same weights for the same seed."""
