@@ -1,0 +1,160 @@
+"""Weights and their card in one safetensors file: the only door to safetensors.
+
+Reading runs no code and reserves no more memory than the file is long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from napari_atomai.data.card import ModelCard
+from napari_atomai.errors import BadModel, CannotRead, TooLarge
+from napari_atomai.files.atomic import replacing
+
+MAX_BYTES = 2 * 1024**3
+MAX_HEADER_BYTES = 4 * 1024**2
+_CARD = "napari_atomai.card"
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A trained net at rest.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What the net is and was trained at.
+    tensors : mapping of str to array
+        Parameters and buffers by name, float32.
+    sha256 : str
+        Hash of the file, or of the bytes that would be written.
+    """
+
+    card: ModelCard
+    tensors: Mapping[str, NDArray[Any]]
+    sha256: str
+
+
+def write_weights(
+    path: Path, card: ModelCard, tensors: Mapping[str, NDArray[Any]], *, half: bool = False
+) -> None:
+    """Write weights and card to one file; an existing file stays whole until the new one is.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.safetensors``.
+    card : ModelCard
+        Kept as JSON in the header.
+    tensors : mapping of str to array
+        Parameters and buffers by name.
+    half : bool
+        Keep kernels (four dimensions) in 16 bits: half the size, for nets that will only be used.
+    """
+    kept = {
+        name: np.ascontiguousarray(array, np.float16 if half and array.ndim == 4 else None)
+        for name, array in tensors.items()
+    }
+    content = save(kept, metadata={_CARD: card.to_json()})
+    with replacing(Path(path)) as part:
+        part.write_bytes(content)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read weights and card.
+
+    Raises
+    ------
+    CannotRead
+        If the file is missing or is not whole.
+    TooLarge
+        If it is longer than 2 GiB.
+    BadModel
+        If it carries no card, a card that does not hold together, or weights that are not finite.
+    """
+    path = Path(path)
+    content = _content(path)
+    card = _card(content, path)
+    try:
+        tensors = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CannotRead(
+            f"{path.name} is not a whole safetensors file: {error}",
+            remedy="Copy the file again, or choose another model.",
+        ) from error
+    single = {name: _single(name, array, path) for name, array in tensors.items()}
+    return Weights(card, single, hashlib.sha256(content).hexdigest())
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read the card alone; the weights are not loaded."""
+    path = Path(path)
+    with _opened(path) as file:
+        length = file.read(8)
+        size = struct.unpack("<Q", length)[0] if len(length) == 8 else 0
+        return _card(length + file.read(min(size, MAX_HEADER_BYTES)), path)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise CannotRead(
+            f"The model {path} cannot be opened: {error.strerror or error}.",
+            remedy="Check the path, or choose a bundled model by its name.",
+        ) from error
+
+
+def _content(path: Path) -> bytes:
+    with _opened(path) as file:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise TooLarge(
+                f"{path.name} has {size / 1e9:.1f} GB; models of up to {MAX_BYTES / 1e9:.1f} GB are read.",
+                remedy="Check that this is a model file.",
+            )
+        content: bytes = file.read()
+        return content
+
+
+def _card(content: bytes, path: Path) -> ModelCard:
+    size = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
+    if not 0 < size <= min(MAX_HEADER_BYTES, len(content) - 8):
+        raise CannotRead(
+            f"{path.name} is not a safetensors file, or not whole: {len(content)} bytes.",
+            remedy="Choose a .safetensors file that napari-atomai wrote.",
+        )
+    try:
+        header = json.loads(content[8 : 8 + size])
+        text = header["__metadata__"][_CARD]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadModel(
+            f"{path.name} carries no napari-atomai card.",
+            why="Without it the net, its classes and its pixel size are not known.",
+            remedy="Choose a .safetensors file that napari-atomai wrote.",
+        ) from error
+    return ModelCard.from_json(text)
+
+
+def _single(name: str, array: NDArray[Any], path: Path) -> NDArray[Any]:
+    if array.dtype.kind != "f":
+        return array
+    single = array.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise BadModel(
+            f"{path.name}: {name!r} holds values that are not finite.",
+            why="The net would give nothing but NaN.",
+            remedy="Copy the file again, or choose another model.",
+        )
+    return single

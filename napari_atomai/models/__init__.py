@@ -1,0 +1,1 @@
+"""Trained models: where they lie and how they are opened."""

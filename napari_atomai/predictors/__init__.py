@@ -1,0 +1,1 @@
+"""Using trained nets: engines, tiles, the right scale, maps of probability."""

@@ -1,0 +1,153 @@
+"""Bring an image to the scale a net knows, and say which scale that is.
+
+A net knows atoms at a certain spacing in pixels. Where the spacing of an image is not given, a few
+zoom factors are tried on parts of it; the one at which the net is surest and the atoms it sees lie
+at the spacing it was trained at is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_atomai.data.card import ModelCard
+from napari_atomai.data.progress import Progress
+from napari_atomai.locate.centres import find_peaks
+from napari_atomai.locate.neighbours import nearest_distances
+from napari_atomai.predictors.engines import Engine
+from napari_atomai.prepare.normalise import channels
+
+Picture = NDArray[np.float32]
+
+MIN_SPACING, MAX_SPACING = 3.0, 200.0
+"""Spacings in pixels of the image that are tried."""
+
+_PART = 320
+_SURE = 0.35
+_FEWEST = 4
+_LONE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How an image is brought to a net's scale.
+
+    Parameters
+    ----------
+    zoom : float
+        Factor by which the image is enlarged before the net sees it.
+    spacing : float
+        Distance between neighbouring atoms, in pixels of the image; NaN when none were seen.
+    confidence : float
+        How sure the net was at this scale, 0 to 1.
+    """
+
+    zoom: float
+    spacing: float
+    confidence: float
+
+
+def resized(image: NDArray[np.floating], zoom: float) -> Picture:
+    """Enlarge (or shrink) an image by `zoom`, smoothing first where detail would alias.
+
+    Sample ``i`` of the image lies at ``(i + 0.5) * zoom - 0.5`` of the result (`zoom` as it comes out
+    for whole pixels: see `true_zoom`).
+    """
+    pixels = np.asarray(image, np.float32)
+    shape = zoomed_shape(pixels.shape, zoom)
+    if shape == pixels.shape:
+        return pixels
+    if zoom < 1:
+        pixels = ndimage.gaussian_filter(pixels, 0.5 * (1 / zoom - 1) + 0.2, mode="nearest")
+    factors = tuple(new / old for new, old in zip(shape, pixels.shape, strict=True))
+    result: Picture = ndimage.zoom(pixels, factors, order=1, mode="nearest", grid_mode=True)
+    return result
+
+
+def zoomed_shape(shape: tuple[int, ...], zoom: float) -> tuple[int, int]:
+    """Rows and columns after enlarging by `zoom`; at least 8 each."""
+    return max(round(shape[0] * zoom), 8), max(round(shape[1] * zoom), 8)
+
+
+def true_zoom(shape: tuple[int, ...], zoom: float) -> NDArray[np.float64]:
+    """Return the factors along rows and columns that `resized` really applies, in whole pixels."""
+    factors: NDArray[np.float64] = np.array(zoomed_shape(shape, zoom)) / np.array(shape[:2])
+    return factors
+
+
+def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Progress, None, Scale]:
+    """Try zoom factors half an octave apart and keep the best.
+
+    Parameters
+    ----------
+    engine, card
+        The net, and the spacings it knows.
+    image : array, shape (y, x)
+        Finite pixels.
+
+    Returns
+    -------
+    Scale
+        With confidence 0 when the net saw no atoms at any scale.
+    """
+    zooms = _zooms(card, image.shape)
+    tried = []
+    for done, zoom in enumerate(zooms, start=1):
+        tried.append(_try(engine, card, image, zoom))
+        yield Progress(done, len(zooms), "looking for the scale")
+    best = max(tried, key=lambda one: one.confidence)
+    if not best.confidence > 0:
+        return Scale(1.0, float("nan"), 0.0)
+    return Scale(card.spacing_best / best.spacing, best.spacing, best.confidence)
+
+
+def _zooms(card: ModelCard, shape: tuple[int, ...]) -> list[float]:
+    # Atoms further apart than a third of the image cannot be told from a background.
+    widest = min(MAX_SPACING, max(shape) / 3)
+    low, high = card.spacing_best / max(widest, MIN_SPACING), card.spacing_best / MIN_SPACING
+    count = max(int(np.ceil(2 * np.log2(high / low))) + 1, 1)
+    return [float(zoom) for zoom in np.geomspace(low, high, count)]
+
+
+def _try(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> Scale:
+    scores, gaps = [], []
+    for part in _parts(image, zoom):
+        stack = channels(resized(part, zoom))
+        probability = _whole(engine, stack)
+        peaks = find_peaks(probability, min_distance=0.35 * card.spacing_best)
+        sure = peaks.scores >= _SURE
+        scores.append(peaks.scores[sure])
+        gaps.append(nearest_distances(peaks.positions[sure]))
+    score, gap = np.concatenate(scores), np.concatenate(gaps)
+    gap = gap[np.isfinite(gap)]
+    if len(score) == 0:
+        return Scale(zoom, float("nan"), 0.0)
+    if len(gap) < _FEWEST:
+        # A few lone atoms have no spacing: believed only when no scale shows more of them.
+        return Scale(zoom, card.spacing_best / zoom, _LONE * float(score.mean()))
+    spacing = float(np.median(gap))
+    octaves = np.log2(spacing / card.spacing_best)
+    regular = float(np.mean(np.abs(np.log2(gap / spacing)) < 0.35))
+    confidence = float(score.mean()) * regular * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
+    return Scale(zoom, spacing / zoom, confidence)
+
+
+def _parts(image: Picture, zoom: float) -> list[Picture]:
+    """Return the image, or its centre and two opposite quarters, such that each is small after zooming."""
+    side = max(int(_PART / zoom), 16)
+    rows, columns = (min(side, n) for n in image.shape)
+    spare = np.array(image.shape) - (rows, columns)
+    if not spare.any():
+        return [image]
+    starts = [(spare * share).astype(int) for share in ((0.5, 0.5), (0.2, 0.25), (0.8, 0.75))]
+    return [image[r : r + rows, c : c + columns] for r, c in starts]
+
+
+def _whole(engine: Engine, stack: Picture) -> Picture:
+    rows, columns = stack.shape[1:]
+    widths = [(0, 0), (0, (-rows) % engine.multiple), (0, (-columns) % engine.multiple)]
+    return engine(np.pad(stack, widths, mode="symmetric")[None])[0, 0, :rows, :columns]
