@@ -1,0 +1,1 @@
+"""The napari plugin. Only this room imports napari and Qt."""

@@ -1,0 +1,200 @@
+"""The Atoms panel: choose an image, find its atoms, judge them, take them along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from napari_atomai.data.progress import Progress
+from napari_atomai.data.recipe import RefineAtoms
+from napari_atomai.errors import AtomAIError
+from napari_atomai.plugin.connections import Connections
+from napari_atomai.plugin.layers import calibrate, pixel_size_nm
+from napari_atomai.plugin.messages import explain, time_left
+from napari_atomai.plugin.panels.layout import AtomsForm, scrolled
+from napari_atomai.plugin.panels.link import TableLink
+from napari_atomai.plugin.results import atoms_of, colours_of, spacing_px
+from napari_atomai.plugin.session import Result, session_of
+
+if TYPE_CHECKING:
+    import napari
+
+_POINTS_EVERY = 40
+"""Milliseconds between two redraws of the points while the threshold is dragged."""
+_CLASSES_AFTER = 250
+"""Milliseconds of rest before the class map follows the threshold."""
+
+
+class AtomsPanel(QWidget):
+    """Find the atoms of an image layer with a trained net, and look at what was found.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer whose images are looked at.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
+        super().__init__()
+        self.viewer = viewer
+        self.session = session_of(viewer)
+        self.form = AtomsForm(viewer.layers)
+        self.table = TableLink(self.form.table, viewer)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scrolled(self.form))
+        self._points_timer = self._timer(_POINTS_EVERY, self._apply_threshold)
+        self._classes_timer = self._timer(_CLASSES_AFTER, self._apply_classes)
+        self._image_events = Connections(self)
+        self._wire()
+        self._on_image(self.form.picker.uid)
+
+    def _timer(self, milliseconds: int, slot: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(slot)
+        return timer
+
+    def _wire(self) -> None:
+        form, session = self.form, self.session
+        form.picker.chosen.connect(self._on_image)
+        form.pixel_size.editingFinished.connect(self._on_pixel_size)
+        form.find_button.clicked.connect(self.find)
+        form.stop_button.clicked.connect(session.stop)
+        form.export_button.clicked.connect(self._on_export)
+        form.threshold.valueChanged.connect(self._on_threshold)
+        session.progressed.connect(self._on_progress)
+        session.running_changed.connect(self._on_running)
+        session.result_changed.connect(self._on_result)
+        session.said.connect(self._on_said)
+
+    # --- what the user does ---
+
+    def find(self) -> None:
+        """Find the atoms of the chosen image."""
+        layer = self.form.picker.layer()
+        if layer is None:
+            self.form.say("There is no image yet: open one, or take one from File > Open Sample.")
+            return
+        try:
+            find, refine = self.form.recipes()
+        except AtomAIError as error:
+            self.form.say(explain(error, "finding atoms").text)
+            return
+        if self.session.find(layer, find, refine):
+            self.form.say(f"Finding the atoms of {layer.name!r} ...")
+
+    def export(self, folder: Path) -> None:
+        """Write the results of the chosen image into a folder."""
+        self.session.export(self.form.picker.uid, folder)
+
+    def _on_export(self) -> None:
+        layer = self.form.picker.layer()
+        chosen = QFileDialog.getExistingDirectory(self, "Folder for the results")
+        if chosen and layer is not None:
+            safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in layer.name).strip() or "image"
+            self.export(Path(chosen) / f"{safe}_atoms")
+
+    def _on_threshold(self) -> None:
+        self.form.show_threshold()
+        if self.session.result(self.form.picker.uid) is None:
+            return
+        # Started once and left to run out: dragging redraws at a steady pace instead of never.
+        if not self._points_timer.isActive():
+            self._points_timer.start()
+        self._classes_timer.start()
+
+    def _apply_threshold(self) -> None:
+        self.session.set_threshold(self.form.picker.uid, self.form.threshold.value() / 100)
+
+    def _apply_classes(self) -> None:
+        self.session.show_classes(self.form.picker.uid)
+
+    def _on_pixel_size(self) -> None:
+        layer, value = self.form.picker.layer(), self.form.pixel_size.value()
+        if layer is None or value == self.form.shown_pixel_size:
+            return
+        calibrate(layer, value)
+        self._show_pixel_size()
+
+    # --- what happens ---
+
+    def _on_image(self, uid: str) -> None:
+        layer = self.form.picker.layer()
+        self._image_events.close()
+        if layer is not None:
+            for name in ("scale", "units"):
+                self._image_events.connect(getattr(layer.events, name), self._show_pixel_size)
+        self._show_pixel_size()
+        self._on_running()
+        result = self.session.result(uid)
+        if result is not None:
+            self.form.set_threshold(result.found.threshold)
+        self._show_result(uid)
+
+    def _show_pixel_size(self, _event: Any = None) -> None:
+        layer = self.form.picker.layer()
+        self.form.show_pixel_size(None if layer is None else pixel_size_nm(layer))
+
+    def _on_running(self) -> None:
+        job = self.session.job
+        self.form.show_running(job is not None, has_image=self.form.picker.layer() is not None)
+        self.form.export_button.setEnabled(
+            job is None and self.session.result(self.form.picker.uid) is not None
+        )
+
+    def _on_progress(self, progress: Progress) -> None:
+        job = self.session.job
+        left = time_left(progress.fraction, job.elapsed) if job is not None else ""
+        self.form.show_progress(progress, left)
+
+    def _on_result(self, uid: str) -> None:
+        if uid == self.form.picker.uid:
+            self._on_running()
+            self._show_result(uid)
+
+    def _on_said(self, uid: str, sentence: str) -> None:
+        if uid in ("", self.form.picker.uid):
+            self.form.say(sentence)
+
+    def _show_result(self, uid: str) -> None:
+        result = self.session.result(uid)
+        points = self.session.points(uid) if result is not None else None
+        self.table.show(points)
+        if result is None or points is None:
+            self.form.show_counts({})
+            if self.session.job is None:
+                layer = self.form.picker.layer()
+                self.form.say("Press Find atoms." if layer is not None else "Open an image first.")
+            return
+        atoms = atoms_of(points)
+        counts = atoms.counts()
+        self.form.show_counts(dict(zip(counts.items(), colours_of(len(counts)), strict=True)))
+        self.form.say(in_words(result, len(atoms)))
+
+
+def in_words(result: Result, count: int) -> str:
+    """Say what was found, at what spacing and in what time, with the run's own notes."""
+    found = result.found
+    measured = "refined" if _refined(found) else "found"
+    parts = [f"{count} atom{'' if count == 1 else 's'} {measured} in {result.seconds:.1f} s."]
+    if count:
+        spacing = spacing_px(found)
+        size = found.candidates.pixel_size
+        nm = "" if size is None else f" ({spacing * sum(size) / 2:.3f} nm)"
+        parts.append(f"Spacing {spacing:.1f} px{nm}.")
+        # A run that found nothing says so; the threshold may have been lowered since.
+        return " ".join([*parts, *(note for note in found.notes if not note.startswith("No atom"))])
+    best = float(found.candidates.features["score"].max(initial=0.0))
+    if best > 0:
+        parts.append(f"The best candidate scores {best:.2f}: a lower threshold would show it.")
+    return " ".join([*parts, *found.notes])
+
+
+def _refined(found: Any) -> bool:
+    step = found.record.step(RefineAtoms)
+    return step is not None and step.method != "none"
