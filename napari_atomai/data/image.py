@@ -22,6 +22,9 @@ LENGTHS_IN_NM: Mapping[str, float] = MappingProxyType(
 UNCALIBRATED = "pixel"
 """The unit of an axis whose scale nobody has told us."""
 
+NO_CALIBRATION = "No calibration: lengths are in pixels until a pixel size is given."
+"""The note of an image whose pixel size nobody has told us."""
+
 _RGB_CHANNELS = (3, 4)
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
@@ -199,7 +202,8 @@ class Image:
         """Return the same image with another pixel size (row, column), offsets set to zero."""
         rows, columns = _two(pixel_size)
         axes = (*self.axes[:-2], Axis("y", rows, unit=unit), Axis("x", columns, unit=unit))
-        return dataclasses.replace(self, axes=axes)
+        notes = tuple(note for note in self.notes if note != NO_CALIBRATION)
+        return dataclasses.replace(self, axes=axes, notes=notes)
 
 
 def as_grey(array: Any) -> tuple[Any, tuple[str, ...]]:

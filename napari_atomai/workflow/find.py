@@ -1,0 +1,316 @@
+"""From an image to atoms: detect with a net, refine on the raw pixels, keep the record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_atomai.data.atoms import Atoms
+from napari_atomai.data.card import ModelCard
+from napari_atomai.data.image import NO_CALIBRATION, Image
+from napari_atomai.data.progress import Progress, finish
+from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
+from napari_atomai.errors import BadImage, TooLarge
+from napari_atomai.files.guard import Limits
+from napari_atomai.files.reading import read
+from napari_atomai.models.storage import load_weights
+from napari_atomai.predictors.detect import CLOSEST, FLOOR, Detected, detecting
+from napari_atomai.predictors.engines import Engine, engine_for
+from napari_atomai.predictors.scale import Scale, find_scale
+from napari_atomai.prepare.normalise import finite
+from napari_atomai.workflow.measure import measured
+from napari_atomai.workflow.record import new_record
+
+SMALLEST = 8
+"""Rows and columns an image must have at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in an image.
+
+    Parameters
+    ----------
+    candidates : Atoms
+        Every candidate down to a score of 0.05; `atoms` are those that reach the threshold.
+    probability : array of float32, shape (..., y, x)
+        Probability that a pixel belongs to an atom.
+    record : Record
+        How it came about, the notes a person should see among it.
+    """
+
+    candidates: Atoms
+    probability: NDArray[np.float32]
+    record: Record
+
+    @property
+    def threshold(self) -> float:
+        """Score below which candidates are left out."""
+        return next(step.threshold for step in self.record.steps if isinstance(step, FindAtoms))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences a person should see, at the present threshold."""
+        if len(self.atoms) or not len(self.candidates):
+            return self.record.notes
+        return (
+            *self.record.notes,
+            f"No atom reaches a score of {self.threshold:.2f}; the best has "
+            f"{self.candidates.features['score'].max():.2f}. Try a lower threshold.",
+        )
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """The candidates whose score reaches the threshold."""
+        return self.candidates.keep(self.candidates.features["score"] >= self.threshold)
+
+    @cached_property
+    def classes(self) -> NDArray[np.uint8]:
+        """Class map of the shape of the image: 0 is background, 1 the first class."""
+        return (self.probability >= self.threshold).astype(np.uint8)
+
+    def at(self, threshold: float) -> Found:
+        """Return the same result under another threshold (0.05 to 0.99); nothing is computed again."""
+        steps = tuple(
+            FindAtoms.of({**step.model_dump(), "threshold": threshold})
+            if isinstance(step, FindAtoms)
+            else step
+            for step in self.record.steps
+        )
+        return dataclasses.replace(self, record=self.record.model_copy(update={"steps": steps}))
+
+
+def find_atoms(
+    image: Image | ArrayLike | str | Path,
+    pixel_size: float | tuple[float, float] | None = None,
+    threshold: float = 0.5,
+    *,
+    spacing: float = 0.0,
+    contrast: Literal["bright", "dark"] = "bright",
+    refine: Literal["gaussian", "centre of mass", "none"] = "gaussian",
+    model: str = "atoms",
+) -> Atoms:
+    """Find the atoms (atomic columns) of an image, in one call.
+
+    Parameters
+    ----------
+    image : Image, array of shape (y, x) or (t, y, x), or path of a microscope file
+        Of a file with several datasets the first is taken.
+    pixel_size : float or (row, column), optional
+        In nm. Overrides what the image says of itself; needed only for positions in nm.
+    threshold : float
+        Atoms with a lower score are left out; 0.05 to 0.99.
+    spacing : float
+        Distance between neighbouring atoms in pixels; 0 measures it in the image.
+    contrast : {"bright", "dark"}
+        Whether atoms are brighter (HAADF) or darker (ABF) than their surroundings.
+    refine : {"gaussian", "centre of mass", "none"}
+        How positions are refined on the raw pixels.
+    model : str
+        Name of a bundled model, or path of a .safetensors file.
+
+    Returns
+    -------
+    Atoms
+        ``.positions`` (N, 2) as row, column in pixels, ``.classes`` (N,), ``.frames`` (N,) and
+        ``.features``: ``score``, ``intensity``, ``row_sd_px`` ...
+
+    Raises
+    ------
+    BadImage
+        If the pixels cannot be used.
+    BadOption
+        If an option is out of range.
+    CannotRead
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> from napari_atomai.simulate.samples import sample
+    >>> atoms = find_atoms(sample("perovskite").image, threshold=0.5)
+    >>> atoms.positions.shape[1]
+    2
+    """
+    find = FindAtoms.of({"model": model, "threshold": threshold, "spacing": spacing, "contrast": contrast})
+    step = RefineAtoms.of({"method": refine})
+    return finish(finding(as_image(image, pixel_size), find, step)).atoms
+
+
+def as_image(
+    image: Image | ArrayLike | str | Path, pixel_size: float | tuple[float, float] | None = None
+) -> Image:
+    """Make an Image of what people have at hand: an Image, an array, or the path of a file."""
+    if isinstance(image, str | Path):
+        image = read(Path(image))[0]
+    if not isinstance(image, Image):
+        return Image.from_array(image, pixel_size)
+    return image if pixel_size is None else image.calibrated(pixel_size)
+
+
+def finding(
+    image: Image, find: FindAtoms | None = None, refine: RefineAtoms | None = None
+) -> Generator[Progress, None, Found]:
+    """Find the atoms of an image, telling progress; the work stops when the generator is closed.
+
+    Parameters
+    ----------
+    image : Image
+        One image (y, x) or a movie (t, y, x).
+    find, refine : recipes
+        Options; the defaults are those of the recipes.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    BadImage
+        If the image is too small, or has more than three dimensions.
+    TooLarge
+        If the maps of a movie would not fit into memory.
+    UnknownOption, CannotRead, BadModel
+        If the model is not there or does not hold together.
+    """
+    find, refine = find or FindAtoms(), refine or RefineAtoms()
+    _check_size(image)
+    yield Progress(0, 0, "opening the model")
+    weights = load_weights(find.model)
+    net = _Net(engine_for(weights), weights.card)
+    scale = yield from _scale(image, find, net)
+    probability = np.empty((image.n_frames, *image.frame_shape), np.float32)
+    parts = []
+    for index in range(image.n_frames):
+        pixels = _upright(image.frame(index), find)
+        work = detecting(net.engine, net.card, finite(pixels), scale.zoom)
+        seen = yield from _within(work, index, image.n_frames)
+        probability[index] = seen.probability
+        yield Progress(_PARTS * index + _PARTS - 1, _PARTS * image.n_frames, "refining positions")
+        parts.append(_atoms(image, index, pixels, seen, scale, refine))
+    candidates = dataclasses.replace(Atoms.concatenate(parts), class_names=net.card.classes)
+    notes = (*image.notes, *_notes(image, scale, net.card, candidates))
+    numbers = {"spacing_px": scale.spacing, "zoom": scale.zoom, "confidence": scale.confidence}
+    model = ModelRecord(name=weights.card.name, sha256=weights.sha256)
+    kept = {name: number for name, number in numbers.items() if np.isfinite(number)}
+    record = new_record(image, (find, refine), model, kept, notes)
+    return Found(candidates, probability.reshape(image.shape), record)
+
+
+@dataclass(frozen=True, eq=False)
+class _Net:
+    engine: Engine
+    card: ModelCard
+
+
+_PARTS = 10
+"""Steps of progress per frame: the last is refinement, the others are the net."""
+
+
+def _within(
+    work: Generator[Progress, None, Detected], index: int, frames: int
+) -> Generator[Progress, None, Detected]:
+    """Tell the progress of one frame as part of all frames."""
+    while True:
+        try:
+            inner = next(work)
+        except StopIteration as end:
+            result: Detected = end.value
+            return result
+        done = _PARTS * index + int((_PARTS - 1) * inner.fraction)
+        which = f" in frame {index + 1} of {frames}" if frames > 1 else ""
+        yield Progress(done, _PARTS * frames, inner.message + which)
+
+
+def _scale(image: Image, find: FindAtoms, net: _Net) -> Generator[Progress, None, Scale]:
+    if find.spacing > 0:
+        return Scale(net.card.spacing_best / find.spacing, find.spacing, 1.0)
+    # A movie keeps its scale: a few frames, spread over it, are asked and the surest answer is taken.
+    chosen = np.unique(np.linspace(0, image.n_frames - 1, 3).round().astype(int))
+    best: Scale | None = None
+    for index in chosen:
+        pixels = finite(_upright(image.frame(int(index)), find))
+        scale = yield from find_scale(net.engine, net.card, pixels)
+        if best is None or scale.confidence > best.confidence:
+            best = scale
+    assert best is not None  # an image has at least one frame
+    return best
+
+
+def _upright(frame: NDArray[Any], find: FindAtoms) -> NDArray[Any]:
+    """Return the frame as floats with atoms bright."""
+    pixels = frame if frame.dtype == np.float32 else frame.astype(np.float64)
+    return -pixels if find.contrast == "dark" else pixels
+
+
+def _atoms(
+    image: Image, index: int, pixels: NDArray[Any], seen: Detected, scale: Scale, refine: RefineAtoms
+) -> Atoms:
+    spacing = scale.spacing if np.isfinite(scale.spacing) else 1.0 / scale.zoom
+    positions, features = measured(pixels, seen.peaks, spacing, refine, closest=CLOSEST * spacing)
+    return Atoms.make(
+        positions,
+        frames=index,
+        features=features,
+        pixel_size=image.pixel_size,
+        origin=image.origin,
+    )
+
+
+def _check_size(image: Image) -> None:
+    if len(image.shape) > 3:
+        raise BadImage(
+            f"The data have {len(image.shape)} dimensions, shape {image.shape}.",
+            why="Atoms are looked for in an image (y, x) or a movie (t, y, x).",
+            remedy="Choose one image of the stack, or sum over the other axes.",
+        )
+    if min(image.frame_shape) < SMALLEST:
+        raise BadImage(
+            f"The image has {image.frame_shape[0]} x {image.frame_shape[1]} pixels.",
+            why=f"An atom and its surroundings need at least {SMALLEST} x {SMALLEST}.",
+            remedy="Choose a larger image or region.",
+        )
+    needed = 4 * int(np.prod(image.shape, dtype=np.int64))
+    budget = Limits().budget
+    if needed > budget:
+        raise TooLarge(
+            f"The probability maps of {image.n_frames} frames need {needed / 1e9:.1f} GB; "
+            f"{budget / 1e9:.1f} GB may be used.",
+            remedy="Choose fewer frames, or work through the movie in parts.",
+        )
+
+
+def _notes(image: Image, scale: Scale, card: ModelCard, candidates: Atoms) -> tuple[str, ...]:
+    notes = []
+    if image.pixel_size is None and NO_CALIBRATION not in image.notes:
+        notes.append(NO_CALIBRATION)
+    unusable = image.n_frames and not np.isfinite(np.asarray(image.frame(0), np.float64)).all()
+    if unusable:
+        notes.append("Pixels that are not finite were left out.")
+    if len(candidates) == 0:
+        notes.append(_nothing(image))
+    elif not card.spacing_min <= scale.zoom * scale.spacing <= card.spacing_max:
+        notes.append(f"The spacing of {scale.spacing:.1f} px is beyond what the model was trained at.")
+    return tuple(notes)
+
+
+def _nothing(image: Image) -> str:
+    if float(np.ptp(finite(image.frame(0)))) == 0:
+        return "No atoms: all pixels have the same value."
+    return (
+        "No atoms were seen at any scale. If there are some, give their spacing in pixels, "
+        "or try the other contrast."
+    )
+
+
+__all__ = ["FLOOR", "Found", "as_image", "find_atoms", "finding"]

@@ -1,0 +1,102 @@
+"""Measure every candidate on the raw pixels: sub-pixel position with its error, widths, intensity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from napari_atomai.data.recipe import RefineAtoms
+from napari_atomai.locate.centres import Peaks
+from napari_atomai.locate.neighbours import nearest_distances
+from napari_atomai.locate.refine import Fit, fit_radius, refine_centre_of_mass, refine_gaussian
+
+Vector = NDArray[np.float64]
+Features = dict[str, NDArray[Any]]
+
+_SURE = 0.5
+"""Neighbour distances are told among atoms at least this sure, as long as the atom itself is not less."""
+
+
+def measured(
+    pixels: NDArray[Any], peaks: Peaks, spacing: float, refine: RefineAtoms, *, closest: float
+) -> tuple[Vector, Features]:
+    """Refine candidates and describe each of them.
+
+    Parameters
+    ----------
+    pixels : array, shape (y, x)
+        One frame, atoms bright; pixels that are not finite are left out.
+    peaks : Peaks
+        Candidates: positions (N, 2) as row, column in pixels, and scores.
+    spacing : float
+        Distance between neighbouring atoms, in pixels.
+    refine : RefineAtoms
+        Method, and the window's half width (0: from the spacing).
+    closest : float
+        Of two candidates that end up nearer than this, the surer one is kept.
+
+    Returns
+    -------
+    positions : array, shape (M, 2)
+        Row, column, in pixels.
+    features : dict of str to array, shape (M,)
+        ``score``, ``refined``, ``neighbour_px``, ``at_border`` and what the fit measured.
+    """
+    fit = _fit(pixels, peaks.positions, spacing, refine)
+    positions = peaks.positions if fit is None else fit.positions
+    kept = _one_each(positions, peaks.scores, closest)
+    # A column just outside the frame can be seen by its flank; its centre is nothing we measured.
+    kept = kept[((positions[kept] >= -0.5) & (positions[kept] <= np.array(pixels.shape) - 0.5)).all(axis=1)]
+    positions, scores = positions[kept], peaks.scores[kept]
+    edge = np.minimum(positions, np.array(pixels.shape) - 1 - positions).min(axis=1, initial=np.inf)
+    features: Features = {
+        "score": scores,
+        "neighbour_px": _neighbours(positions, scores),
+        "at_border": edge < 0.5 * spacing,
+    }
+    if fit is not None:
+        features |= {
+            "refined": fit.converged[kept],
+            "row_sd_px": fit.row_sd[kept],
+            "col_sd_px": fit.col_sd[kept],
+            "intensity": fit.intensity[kept],
+            "amplitude": fit.amplitude[kept],
+            "background": fit.background[kept],
+            "sigma_row_px": fit.sigma_row[kept],
+            "sigma_col_px": fit.sigma_col[kept],
+        }
+    return positions, features
+
+
+def _fit(pixels: NDArray[Any], positions: Vector, spacing: float, refine: RefineAtoms) -> Fit | None:
+    radius = refine.radius or fit_radius(spacing)
+    valid = np.isfinite(pixels)
+    if refine.method == "gaussian":
+        return refine_gaussian(pixels, positions, radius, valid=valid)
+    if refine.method == "centre of mass":
+        return refine_centre_of_mass(pixels, positions, radius, valid=valid)
+    return None
+
+
+def _one_each(positions: Vector, scores: Vector, closest: float) -> NDArray[np.int64]:
+    """Return the indices of the candidates that have no surer one nearer than `closest`."""
+    if len(positions) < 2:
+        return np.arange(len(positions))
+    pairs = cKDTree(positions).query_pairs(closest, output_type="ndarray")
+    first_is_less = scores[pairs[:, 0]] < scores[pairs[:, 1]]
+    weaker = np.where(first_is_less, pairs[:, 0], pairs[:, 1])
+    return np.setdiff1d(np.arange(len(positions)), weaker)
+
+
+def _neighbours(positions: Vector, scores: Vector) -> Vector:
+    """Return the distance to the nearest atom that is likely there, pixels; NaN for a lone one."""
+    sure = scores >= _SURE
+    result = np.full(len(positions), np.nan)
+    result[sure] = nearest_distances(positions[sure])
+    if sure.any() and not sure.all():
+        result[~sure] = cKDTree(positions[sure]).query(positions[~sure])[0]
+    result[~np.isfinite(result)] = np.nan
+    return result
