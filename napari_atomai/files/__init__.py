@@ -1,0 +1,1 @@
+"""In and out: microscope files, calibration, tables, structures, weights. No torch."""

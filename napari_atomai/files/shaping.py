@@ -1,0 +1,215 @@
+"""What a reader gives (array, axes as dictionaries) -> Image: order, units, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_atomai.data.image import LENGTHS_IN_NM, NO_CALIBRATION, UNCALIBRATED, Axis, Image, Source, as_grey
+from napari_atomai.errors import CannotRead
+from napari_atomai.files.guard import Limits, check_size
+from napari_atomai.files.units import preferred
+
+Part = dict[str, Any]
+"""One dataset as RosettaSciIO gives it (data, axes, metadata, original_metadata), with notes and reader."""
+
+Axes = list[dict[str, Any]]
+
+_NAMES = {
+    "height": "y",
+    "width": "x",
+    "energy": "E",
+    "energy loss": "E",
+    "energy-loss": "E",
+    "time": "t",
+    "frame": "t",
+    "image series": "t",
+    "depth": "z",
+}
+_ENERGY = frozenset({"eV", "keV", "meV"})
+_SMALL_TAG = 4096
+
+
+def as_image(part: Part, source: Source, name: str, limits: Limits) -> Image:
+    """Make an Image of one dataset.
+
+    Parameters
+    ----------
+    part : Part
+        Array and axes in the order of the array.
+    source : Source
+        Where it comes from.
+    name : str
+        What to call it.
+    limits : Limits
+        Datasets up to ``limits.at_once`` bytes are brought into memory, in the computer's byte order.
+
+    Raises
+    ------
+    BadImage
+        If the pixels are not real numbers, or too few dimensions are left.
+    TooLarge
+        If one frame exceeds the budget.
+    """
+    pixels, axes = part["data"], _in_order(part["axes"], part["data"].shape)
+    notes = list(part.get("notes", ()))
+    pixels, axes = _squeezed(pixels, axes, bool(part.get("squeeze")))
+    pixels, axes = _rows_first(pixels, axes, notes)
+    pixels, axes = _energy_first(pixels, axes, notes)
+    check_size(source.path.name, pixels.shape[-2:], pixels.dtype.itemsize, limits)
+    pixels = _in_memory(pixels, limits)
+    pixels, axes = _grey(pixels, axes, notes)
+    calibrated = _calibrated(axes, pixels.ndim, notes)
+    metadata = {
+        "original": plain(part.get("original_metadata") or {}),
+        "understood": plain(part.get("metadata") or {}),
+    }
+    return Image(pixels, calibrated, name=name, source=source, metadata=metadata, notes=tuple(notes))
+
+
+def _in_order(axes: Sequence[Mapping[str, Any]], shape: Sequence[int]) -> Axes:
+    ordered = [dict(axis) for axis in axes]
+    if len(ordered) != len(shape):
+        raise CannotRead(
+            f"The data have {len(shape)} dimensions and the file describes {len(ordered)} of them.",
+            remedy="Open it in the program it comes from and save it again.",
+        )
+    return ordered
+
+
+def _squeezed(pixels: Any, axes: Axes, everywhere: bool) -> tuple[Any, Axes]:
+    last = pixels.ndim if everywhere else pixels.ndim - 2
+    single = tuple(i for i in range(last) if pixels.shape[i] == 1)
+    if everywhere and pixels.ndim - len(single) < 2:
+        return pixels, axes
+    return pixels.squeeze(axis=single), [axis for i, axis in enumerate(axes) if i not in single]
+
+
+def _rows_first(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]:
+    names = [str(axis.get("name") or "").casefold() for axis in axes[-2:]]
+    if names != ["x", "y"]:
+        return pixels, axes
+    notes.append("The file stores (x, y): turned into rows and columns by the names of its axes.")
+    return pixels.swapaxes(-1, -2), [*axes[:-2], axes[-1], axes[-2]]
+
+
+def _energy_first(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]:
+    # A spectrum image has one axis that is not navigated: the last. Pictures need rows and columns last.
+    scanned = [bool(axis.get("navigate")) for axis in axes]
+    if pixels.ndim < 3 or scanned.count(False) != 1 or scanned[-1] or axes[-1].get("name") == "sample":
+        return pixels, axes
+    notes.append("Spectrum image: its spectral axis is moved to the front, so that each slice is a map.")
+    return np.moveaxis(pixels, -1, -3), [*axes[:-3], axes[-1], axes[-3], axes[-2]]
+
+
+def _in_memory(pixels: Any, limits: Limits) -> Any:
+    native = pixels.dtype.newbyteorder("=")
+    if pixels.dtype.kind == "f" and pixels.dtype.itemsize > 8:
+        native = np.dtype(np.float64)  # 80-bit floats: nothing downstream takes them
+    if pixels.nbytes <= limits.at_once:
+        if hasattr(pixels, "compute"):  # dask would leave a pool of threads behind for one small image
+            pixels = pixels.compute(scheduler="synchronous")
+        return np.ascontiguousarray(np.asarray(pixels), dtype=native)
+    if pixels.dtype == native:
+        return pixels
+    import dask.array as da
+
+    return da.asarray(pixels).astype(native)  # type: ignore[no-untyped-call]
+
+
+def _grey(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]:
+    if pixels.dtype.names:  # R, G, B records
+        pixels = np.stack([pixels[name] for name in pixels.dtype.names], axis=-1)
+        axes = [*axes, {"name": "sample"}]
+    if not axes or axes[-1].get("name") != "sample":
+        return pixels, axes
+    if pixels.shape[-1] not in (3, 4):  # grey with transparency, or a stack of detectors
+        notes.append(f"{pixels.shape[-1]} channels per pixel: shown one after the other.")
+        return np.moveaxis(pixels, -1, 0), [{"name": "channel"}, *axes[:-1]]
+    *front, columns, channels = pixels.shape
+    grey, said = as_grey(pixels.reshape(-1, columns, channels))
+    if grey.ndim == 3:  # too small to be told from a stack
+        grey, said = grey[..., :3].mean(axis=-1).astype(np.float32), ("Colour picture: channels averaged.",)
+    notes.extend(said)
+    return grey.reshape(*front, columns), axes[:-1]
+
+
+def _calibrated(axes: Axes, ndim: int, notes: list[str]) -> tuple[Axis, ...]:
+    fallback = [*(f"axis {i}" for i in range(ndim - 2)), "y", "x"]
+    made = [_axis(axes[i], fallback[i], i >= ndim - 2, notes) for i in range(ndim)]
+    rows, columns = made[-2:]
+    if {rows.unit, columns.unit} & set(LENGTHS_IN_NM) and UNCALIBRATED in (rows.unit, columns.unit):
+        notes.append("Only one of rows and columns has a length unit: taken as uncalibrated.")
+        made[-2:] = [Axis(rows.name), Axis(columns.name)]
+    if UNCALIBRATED in (made[-2].unit, made[-1].unit):
+        notes.append(NO_CALIBRATION)
+    return tuple(made)
+
+
+def _axis(axis: Mapping[str, Any], fallback: str, spatial: bool, notes: list[str]) -> Axis:
+    given = str(axis.get("name") or "").strip()
+    unit, factor = preferred(axis.get("units"))
+    name = "E" if unit in _ENERGY and not spatial else _NAMES.get(given.casefold(), given or fallback)
+    scale, offset, even = _spacing(axis)
+    scale, offset = scale * factor, offset * factor
+    if unit != UNCALIBRATED and not even:
+        notes.append(f"Samples along {name} are not evenly spaced: their mean distance is used.")
+    if unit == UNCALIBRATED:
+        if scale not in (0.0, 1.0) and np.isfinite(scale):
+            notes.append(f"The file gives {scale:.6g} per sample along {name}, but no known unit: not used.")
+        return Axis(name)
+    impossible = not np.isfinite(scale) or scale == 0 or (spatial and scale < 0)
+    if impossible:
+        notes.append(f"A pixel size of {scale:.6g} {unit} along {name} is not possible: not used.")
+        return Axis(name)
+    return Axis(name, scale, offset if np.isfinite(offset) else 0.0, unit)
+
+
+def _spacing(axis: Mapping[str, Any]) -> tuple[float, float, bool]:
+    vector = axis.get("axis")
+    if vector is None:
+        return _number(axis.get("scale"), 1.0), _number(axis.get("offset"), 0.0), True
+    positions = np.asarray(vector, dtype=float).ravel()
+    if positions.size < 2:
+        return 1.0, 0.0, True
+    steps = np.diff(positions)
+    mean = float(steps.mean())
+    return mean, float(positions[0]), bool(np.allclose(steps, mean, rtol=1e-3, atol=0))
+
+
+def _number(value: Any, default: float) -> float:
+    try:
+        return default if value is None else float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Turn a reader's metadata into plain Python: dict, list, str, numbers, small arrays.
+
+    Lazy arrays and long tables are replaced by their shape, so that tags never hold a file open.
+    """
+    if depth > 30:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(item, depth + 1) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return _small_array(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace") if len(value) <= _SMALL_TAG else f"{len(value)} bytes"
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def _small_array(value: Any) -> NDArray[Any] | str:
+    if value.size > _SMALL_TAG or value.dtype.hasobject:
+        return f"array of shape {tuple(value.shape)}, {value.dtype}"
+    return np.array(value)
