@@ -25,6 +25,7 @@ from napari_atomai.files.reading import can_read
 from napari_atomai.plugin import demo
 from napari_atomai.plugin.commands import atoms_panel
 from napari_atomai.plugin.layers import uid_of
+from napari_atomai.simulate.samples import SAMPLES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZE = (1366, 768)
@@ -52,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def samples(out: Path) -> None:
-    for name in demo.SAMPLES:
+    for name in SAMPLES:
         viewer = demo.show(name, block=False)
         panel = opened(viewer)
         photograph(viewer, out / f"sample-{name}.png")
-        if name == demo.SAMPLES[0]:
+        if name == "graphene":
             zoom_in(viewer, panel, 30.0)
             panel.form.table.selectRow(atom_near(panel, DEFECT))
             photograph(viewer, out / "atoms-panel.png")

@@ -63,10 +63,15 @@ def write_weights(
         Keep kernels (four dimensions) in 16 bits: half the size, for nets that will only be used.
     """
     kept = {
-        name: np.ascontiguousarray(array, np.float16 if half and array.ndim == 4 else None)
+        name: array.astype(np.float16) if half and array.ndim == 4 else array
         for name, array in tensors.items()
     }
-    content = save(kept, metadata={_CARD: card.to_json()})
+    write_tensors(path, kept, {_CARD: card.to_json()})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+    """Write arrays by name, and strings beside them, to one file."""
+    content = save({name: np.asarray(array, order="C") for name, array in tensors.items()}, dict(metadata))
     with replacing(Path(path)) as part:
         part.write_bytes(content)
 
@@ -85,16 +90,23 @@ def read_weights(path: Path) -> Weights:
     """
     path = Path(path)
     content = _content(path)
-    card = _card(content, path)
-    try:
-        tensors = load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CannotRead(
-            f"{path.name} is not a whole safetensors file: {error}",
-            remedy="Copy the file again, or choose another model.",
-        ) from error
-    single = {name: _single(name, array, path) for name, array in tensors.items()}
+    card = _card(_metadata(content, path), path)
+    single = {name: _single(name, array, path) for name, array in _tensors(content, path).items()}
     return Weights(card, single, hashlib.sha256(content).hexdigest())
+
+
+def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read what `write_tensors` wrote: arrays by name, and the strings beside them.
+
+    Raises
+    ------
+    CannotRead
+        If the file is missing or is not whole.
+    TooLarge
+        If it is longer than 2 GiB.
+    """
+    content = _content(Path(path))
+    return _tensors(content, Path(path)), _metadata(content, Path(path))
 
 
 def read_card(path: Path) -> ModelCard:
@@ -103,7 +115,7 @@ def read_card(path: Path) -> ModelCard:
     with _opened(path) as file:
         length = file.read(8)
         size = struct.unpack("<Q", length)[0] if len(length) == 8 else 0
-        return _card(length + file.read(min(size, MAX_HEADER_BYTES)), path)
+        return _card(_metadata(length + file.read(min(size, MAX_HEADER_BYTES)), path), path)
 
 
 def _opened(path: Path) -> Any:
@@ -128,7 +140,17 @@ def _content(path: Path) -> bytes:
         return content
 
 
-def _card(content: bytes, path: Path) -> ModelCard:
+def _tensors(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        return load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CannotRead(
+            f"{path.name} is not a whole safetensors file: {error}",
+            remedy="Copy the file again, or choose another one.",
+        ) from error
+
+
+def _metadata(content: bytes, path: Path) -> dict[str, str]:
     size = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
     if not 0 < size <= min(MAX_HEADER_BYTES, len(content) - 8):
         raise CannotRead(
@@ -136,14 +158,20 @@ def _card(content: bytes, path: Path) -> ModelCard:
             remedy="Choose a .safetensors file that napari-atomai wrote.",
         )
     try:
-        header = json.loads(content[8 : 8 + size])
-        text = header["__metadata__"][_CARD]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        found = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    except (ValueError, AttributeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _card(metadata: Mapping[str, str], path: Path) -> ModelCard:
+    text = metadata.get(_CARD)
+    if not isinstance(text, str):
         raise BadModel(
             f"{path.name} carries no napari-atomai card.",
             why="Without it the net, its classes and its pixel size are not known.",
             remedy="Choose a .safetensors file that napari-atomai wrote.",
-        ) from error
+        )
     return ModelCard.from_json(text)
 
 

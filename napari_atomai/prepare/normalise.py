@@ -23,6 +23,7 @@ SURROUNDINGS = 18.0
 """Standard deviation in pixels of the Gaussian that says what an atom's surroundings are."""
 
 _FLAT = 0.05
+_DARKEST = -0.5
 _MAX_SAMPLES = 1_000_000
 
 
@@ -37,19 +38,25 @@ def channels(image: NDArray[Any]) -> Picture:
     Returns
     -------
     array of float32, shape (2, y, x)
-        Brightness (about 0 to 1) and local contrast (about -2 to 2). All zeros for a constant image.
+        Brightness (about 0 to 1, more for the brightest) and local contrast (about -2 to 2). All zeros
+        for a constant image.
     """
     pixels = finite(image)
     low, high = percentiles(pixels)
     span = high - low
     if not span > 0:
         return np.zeros((CHANNELS, *pixels.shape), np.float32)
-    bright = np.clip((pixels - low) / span, -0.5, 1.5).astype(np.float32)
+    bright = compressed(np.maximum((pixels - low) / span, _DARKEST)).astype(np.float32)
     mean = ndimage.gaussian_filter(bright, SURROUNDINGS, mode="reflect", truncate=2.5)
     above = bright - mean
     spread = ndimage.gaussian_filter(above * above, SURROUNDINGS, mode="reflect", truncate=2.5)
     contrast = above / np.sqrt(spread + (_FLAT * float(above.std())) ** 2 + 1e-12)
-    return np.stack([bright, np.clip(contrast, -5, 5) / 2]).astype(np.float32)
+    return np.stack([bright, np.clip(contrast, -8, 8) / 2]).astype(np.float32)
+
+
+def compressed(brightness: NDArray[Any]) -> NDArray[Any]:
+    """Let brightness above 1 grow as its logarithm: a heavy atom among light ones stays a peak."""
+    return np.where(brightness > 1, 1 + np.log(np.maximum(brightness, 1)), brightness)
 
 
 def finite(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -24,6 +24,9 @@ _EMPTY = Columns(np.empty((0, 2)), np.empty(0), np.empty((0, 2)))
 SPACINGS = (8.0, 21.0)
 """Range of nearest-neighbour distances in training images, pixels."""
 
+FINEST = 3.0
+"""Smallest spacing, in pixels, of the coarse images that are enlarged for training."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
@@ -74,8 +77,10 @@ class TrainingPair:
 
 def training_pair(rng: np.random.Generator, size: int = 128) -> TrainingPair:
     """Draw a random scene of `size` x `size` pixels, expose it, and mark what can be seen in it."""
-    zoom = float(np.exp(rng.uniform(0, np.log(2.6)))) if rng.random() < 0.4 else 1.0
-    scene = random_scene(rng, size, zoom)
+    spacing = float(np.exp(rng.uniform(*np.log(SPACINGS))))
+    largest = spacing / FINEST
+    zoom = float(np.exp(rng.uniform(0, np.log(largest)))) if rng.random() < 0.45 else 1.0
+    scene = random_scene(rng, size, spacing, zoom)
     conditions = random_conditions(rng, scene.spacing / zoom)
     image = expose(scene.picture, conditions, rng)
     if zoom > 1:
@@ -86,11 +91,10 @@ def training_pair(rng: np.random.Generator, size: int = 128) -> TrainingPair:
     return TrainingPair(image, target, weight, scene.columns.positions[seen])
 
 
-def random_scene(rng: np.random.Generator, size: int, zoom: float = 1.0) -> Scene:
+def random_scene(rng: np.random.Generator, size: int, spacing: float, zoom: float = 1.0) -> Scene:
     """Draw a scene of ``size / zoom`` pixels a side; its spacing is that after enlargement by `zoom`."""
     side = max(round(size / zoom), 16)
     shape = (side, side)
-    spacing = float(np.exp(rng.uniform(*np.log(SPACINGS))))
     kind = rng.choice(5, p=[0.50, 0.12, 0.18, 0.13, 0.07])
     own = spacing / zoom
     if kind == 4:
@@ -125,7 +129,7 @@ def random_conditions(rng: np.random.Generator, spacing: float) -> Conditions:
         return float(value) if rng.random() < chance else 0.0
 
     return Conditions(
-        dose=float(np.exp(rng.uniform(np.log(0.8), np.log(1500)))),
+        dose=float(np.exp(rng.uniform(np.log(0.5), np.log(1000)))),
         read_noise=sometimes(0.4, rng.exponential(0.12)),
         jitter=sometimes(0.4, rng.uniform(0, 0.07) * spacing),
         row_gain=sometimes(0.25, rng.uniform(0, 0.06)),
@@ -148,15 +152,14 @@ def _crystal(rng: np.random.Generator, shape: tuple[int, int], spacing: float) -
     if rng.random() < 0.4:
         positions = positions + _smooth_field(rng, positions, shape, 0.5 * spacing)
     if rng.random() < 0.35:
-        dopants = rng.random(len(sites)) < rng.uniform(0, 0.12)
-        amplitudes = np.where(
-            dopants, amplitudes * np.exp(rng.uniform(np.log(0.35), np.log(3.0))), amplitudes
-        )
+        dopants = rng.random(len(sites)) < np.exp(rng.uniform(np.log(0.005), np.log(0.15)))
+        factor = np.exp(rng.uniform(np.log(0.35), np.log(6.0)))
+        amplitudes = np.where(dopants, amplitudes * factor, amplitudes)
     if rng.random() < 0.4:
         stays = rng.random(len(sites)) > rng.uniform(0, 0.12)
         positions, amplitudes = positions[stays], amplitudes[stays]
     # Close pairs are narrow against their cell, lone columns may be wide: the width follows the spacing.
-    width = rng.uniform(0.14, 0.36 if len(lattice.motif) < 4 else 0.30) * spacing
+    width = rng.uniform(0.14, 0.40 if len(lattice.motif) < 3 else 0.30) * spacing
     ellipse = np.exp(rng.normal(0, 0.10))
     sigmas = np.tile([width * ellipse, width / ellipse], (len(positions), 1))
     sigmas *= np.exp(rng.normal(0, 0.04, (len(positions), 1)))
@@ -273,7 +276,7 @@ def marks(scene: Scene, dose: float, read_noise: float) -> tuple[Picture, Pictur
     area = np.pi * columns.sigmas.prod(axis=1)
     ratio = columns.amplitudes * np.sqrt(area / variance)
     inside = ((columns.positions > -0.5) & (columns.positions < np.array(shape) - 0.5)).all(axis=1)
-    certain, hopeless = (2.0, 1.0) if scene.lattice else (5.0, 3.0)
+    certain, hopeless = (1.7, 0.9) if scene.lattice else (5.0, 3.0)
     peak = _is_peak(scene.picture, columns, scene.spacing)
     strong = columns.amplitudes > max(0.03, 1.5 * scene.clutter)
     clear = (ratio >= certain) & peak & strong

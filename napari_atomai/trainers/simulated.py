@@ -19,10 +19,10 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from napari_atomai.data.progress import Progress
 from napari_atomai.errors import BadModel
-from napari_atomai.files.atomic import replacing
 from napari_atomai.nets.segmentation import UNet
 from napari_atomai.prepare.normalise import channels
 from napari_atomai.simulate.scenes import training_pair
+from napari_atomai.trainers.checkpoint import load_state, save_state
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -75,7 +75,7 @@ def simulated_batch(plan: Plan, step: int) -> Batch:
         scaled = channels(pair.image)
         # At use the percentiles come from a whole image, of which a patch is a brighter or darker part.
         gain, shift = rng.uniform(0.5, 1.1), rng.uniform(-0.1, 0.35)
-        scaled[0] = np.clip(scaled[0] * gain + shift, -0.5, 1.5)
+        scaled[0] = np.clip(scaled[0] * gain + shift, -0.5, None)
         images.append(scaled)
         targets.append(pair.target[None])
         weights.append(pair.weight[None])
@@ -127,14 +127,16 @@ def training(
     state = _begin(plan)
     if checkpoint is not None and checkpoint.exists():
         _resume(state, checkpoint)
-    batches = DataLoader(SimulatedBatches(plan, state.step), batch_size=None, num_workers=workers)
+    # A generator of its own: the loader would draw from the global one.
+    own = torch.Generator().manual_seed(plan.seed)
+    stream = SimulatedBatches(plan, state.step)
+    batches = DataLoader(stream, batch_size=None, num_workers=workers, generator=own)
     smooth: float | None = None
     for batch in batches:
         loss = _learn(state, batch)
         smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
         if checkpoint is not None and (state.step % every == 0 or state.step == plan.steps):
-            with replacing(checkpoint) as part:
-                torch.save(state.parts(), part)
+            save_state(checkpoint, state.parts())
         yield Progress(state.step, plan.steps, "training", {"loss": loss, "smooth": smooth})
     net = state.average.module
     assert isinstance(net, UNet)
@@ -157,13 +159,13 @@ def _begin(plan: Plan) -> _State:
 
 def _resume(state: _State, checkpoint: Path) -> None:
     try:
-        parts = torch.load(checkpoint, weights_only=True)
+        parts = load_state(checkpoint)
         state.net.load_state_dict(parts["net"])
         state.average.load_state_dict(parts["average"])
         state.optimiser.load_state_dict(parts["optimiser"])
         state.schedule.load_state_dict(parts["schedule"])
         state.step = int(parts["step"])
-    except (KeyError, RuntimeError, EOFError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         raise BadModel(
             f"The checkpoint {checkpoint.name} does not fit this plan: {error}",
             remedy="Give another checkpoint file, or delete it to start afresh.",

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'nap
 
 from napari_atomai.data.progress import finish  # noqa: E402
 from napari_atomai.errors import BadModel  # noqa: E402
+from napari_atomai.trainers.checkpoint import save_state  # noqa: E402
 from napari_atomai.trainers.simulated import Plan, simulated_batch, training, weighted_loss  # noqa: E402
 
 PLAN = Plan(steps=6, batch=2, size=32, net_options={"filters": [4, 8], "bottleneck": [1]})
@@ -56,13 +57,15 @@ def test_pixels_of_weight_zero_do_not_count() -> None:
 
 
 def test_the_loss_falls() -> None:
-    plan = Plan(steps=40, batch=4, size=48, net_options={"filters": [8, 16], "bottleneck": [1]})
+    plan = Plan(
+        steps=60, batch=4, size=48, learning_rate=2e-2, net_options={"filters": [8, 16], "bottleneck": [1]}
+    )
     losses = [progress.losses["loss"] for progress in training(plan, workers=0)]
     assert np.mean(losses[-8:]) < 0.75 * np.mean(losses[:4])
 
 
 def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.ckpt"
-    torch.save({"net": {}}, path)
+    save_state(path, {"net": {}})
     with pytest.raises(BadModel, match=r"other\.ckpt"):
         finish(training(PLAN, path, workers=0))
