@@ -103,13 +103,14 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
         yield Progress(len(tried), steps, "looking for the scale")
     favourites = sorted(tried, key=lambda one: one.confidence, reverse=True)[:_FAVOURITES]
     seen = [one.zoom for one in favourites if one.confidence > 0]
-    for zoom in sorted({round(zoom * half, 9) for zoom in seen for half in (2**-0.5, 2**0.5)}):
+    between = {round(zoom * half, 9) for zoom in seen for half in (2**-0.5, 2**0.5)}
+    for zoom in sorted(zoom for zoom in between if zoom <= card.spacing_best / MIN_SPACING):
         tried.append(_try(engine, card, image, zoom))
         yield Progress(len(tried), steps, "looking for the scale")
     best = max(tried, key=lambda one: one.confidence)
     if not best.confidence > 0:
         return Scale(1.0, float("nan"), 0.0)
-    return Scale(card.spacing_best / best.spacing, best.spacing, best.confidence)
+    return best
 
 
 def _zooms(card: ModelCard, shape: tuple[int, ...]) -> list[float]:
@@ -137,6 +138,8 @@ def _try(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> Scale:
         # A few lone atoms have no spacing: believed only when no scale shows more of them.
         return Scale(zoom, card.spacing_best / zoom, _LONE * float(score.mean()))
     spacing = float(np.median(gap))
+    if spacing < MIN_SPACING * zoom:
+        return Scale(zoom, float("nan"), 0.0)  # grains of noise, enlarged
     octaves = np.log2(spacing / card.spacing_best)
     regular = float(np.mean(np.abs(np.log2(gap / spacing)) < 0.35))
     confidence = float(score.mean()) * regular * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
