@@ -124,25 +124,25 @@ class Atoms:
         )
 
     @classmethod
-    def from_paper(cls, coordinates: Mapping[int, ArrayLike], **names: Sequence[str]) -> Atoms:
+    def from_paper(
+        cls, coordinates: Mapping[int, ArrayLike], class_names: Sequence[str] | None = None
+    ) -> Atoms:
         """Take the paper's ``{frame: (N, 3)}`` with row, column, class.
 
         Parameters
         ----------
         coordinates : mapping of int to array, shape (N, 3)
             Row, column (pixels) and class of the atoms of each frame.
-        **names
-            ``class_names``; named "class 0", "class 1" ... when left out.
+        class_names : sequence of str, optional
+            "class 0", "class 1" ... when left out.
         """
         tables = {frame: np.asarray(table, float).reshape(-1, 3) for frame, table in coordinates.items()}
         rows = np.concatenate([*tables.values(), np.empty((0, 3))])
-        frames = np.repeat(list(tables), [len(table) for table in tables.values()])
+        frames = np.repeat(np.array(list(tables), np.int64), [len(table) for table in tables.values()])
         classes = rows[:, 2].astype(np.int64)
-        count = int(classes.max(initial=0)) + 1
-        default = tuple(f"class {i}" for i in range(count))
-        return cls.make(
-            rows[:, :2], classes, frames.astype(np.int64), class_names=names.get("class_names", default)
-        )
+        if class_names is None:
+            class_names = [f"class {i}" for i in range(int(classes.max(initial=0)) + 1)]
+        return cls.make(rows[:, :2], classes, frames, class_names=class_names)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -160,11 +160,6 @@ class Atoms:
             features={name: column[index] for name, column in self.features.items()},
             ids=self.ids[index],
         )
-
-    def with_features(self, **columns: ArrayLike) -> Atoms:
-        """Return the same atoms with features added or replaced."""
-        new = {name: np.asarray(column) for name, column in columns.items()}
-        return dataclasses.replace(self, features={**self.features, **new})
 
     def to_paper(self) -> dict[int, Vector]:
         """Return the paper's ``{frame: (N, 3)}`` with row, column (pixels) and class."""

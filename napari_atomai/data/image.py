@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.errors import BadImage, BadOption
 
+ENERGIES = frozenset({"eV", "keV", "meV"})
+"""Units of an axis along which a spectrum runs."""
+
 LENGTHS_IN_NM: Mapping[str, float] = MappingProxyType(
     {"pm": 1e-3, "Å": 0.1, "nm": 1.0, "µm": 1e3, "mm": 1e6, "m": 1e9}
 )
@@ -82,11 +85,14 @@ class Source:
         Which of the file's datasets this is, counted from 0.
     reader : str
         The reader that was used, by name.
+    stamp : (int, int), optional
+        Time of the last change in ns and size in bytes, when it was read.
     """
 
     path: Path
     dataset: int = 0
     reader: str = ""
+    stamp: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +199,11 @@ class Image:
         """Position of pixel (0, 0) as (row, column) in nm; zeros when not calibrated."""
         return self.axes[-2].offset_nm, self.axes[-1].offset_nm
 
+    @property
+    def is_spectral(self) -> bool:
+        """Whether one of the axes is an energy: a spectrum image or a line scan, not a picture or a movie."""
+        return any(axis.unit in ENERGIES for axis in self.axes)
+
     def frame(self, index: int) -> NDArray[Any]:
         """Frame number `index` as a NumPy array of shape (y, x); lazy pixels are read here."""
         position = np.unravel_index(index, self.shape[:-2]) if len(self.shape) > 2 else ()
@@ -230,12 +241,15 @@ def _as_array(array: ArrayLike) -> Any:
 def _two(pixel_size: float | tuple[float, float] | None) -> tuple[float, float]:
     if pixel_size is None:
         return 1.0, 1.0
-    rows, columns = np.broadcast_to(np.asarray(pixel_size, dtype=float), (2,))
+    try:
+        rows, columns = np.broadcast_to(np.asarray(pixel_size, dtype=float), (2,))
+    except (TypeError, ValueError):
+        rows = columns = np.float64(np.nan)
     if not (rows > 0 and columns > 0 and np.isfinite(rows) and np.isfinite(columns)):
         raise BadOption(
             f"A pixel size of {pixel_size} is not possible.",
             why="Every length in nm is computed from it.",
-            remedy="Give a positive number, or None when it is not known.",
+            remedy="Give a positive number, or one for rows and one for columns; None when it is not known.",
         )
     return float(rows), float(columns)
 

@@ -6,12 +6,17 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from napari_atomai.errors import BadOption, UnknownOption
 
 SCHEMA_VERSION = 1
 """Version of the JSON that a Record is written as."""
+
+FINEST_SPACING = 3.0
+"""Smallest spacing of atoms, in pixels, that can be asked for."""
+
+_CHOOSE = "Choose a recipe.json that napari-atomai wrote."
 
 
 class Recipe(BaseModel):
@@ -64,6 +69,13 @@ class FindAtoms(Recipe):
     contrast: Literal["bright", "dark"] = Field(
         "bright", description="Whether atoms are brighter (HAADF) or darker (ABF) than their surroundings."
     )
+
+    @field_validator("spacing")
+    @classmethod
+    def _not_too_fine(cls, value: float) -> float:
+        if 0 < value < FINEST_SPACING:
+            raise ValueError(f"atoms nearer than {FINEST_SPACING:g} pixels cannot be told apart")
+        return value
 
 
 class RefineAtoms(Recipe):
@@ -135,19 +147,23 @@ class Record(BaseModel):
         try:
             raw = json.loads(text)
         except json.JSONDecodeError as error:
-            raise BadOption(f"The recipe is not JSON: {error}.") from error
+            raise BadOption(f"This recipe is not JSON: {error}.", remedy=_CHOOSE) from error
         version = raw.get("schema_version") if isinstance(raw, dict) else None
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
+        if not isinstance(version, int):
+            raise BadOption("This is not a recipe: it has no schema version.", remedy=_CHOOSE)
+        if version > SCHEMA_VERSION:
             raise BadOption(
-                f"The recipe has schema version {version!r}; this program reads up to {SCHEMA_VERSION}.",
-                remedy="Update napari-atomai, or choose a recipe.json that it wrote.",
+                f"The recipe has schema version {version}; this program reads up to {SCHEMA_VERSION}.",
+                remedy="Update napari-atomai, or choose a recipe of this version.",
             )
         try:
             return TypeAdapter(cls).validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise BadOption(f"The recipe's {where!r} is not usable: {first['msg']}.") from error
+            raise BadOption(
+                f"The recipe's {where!r} is not usable: {first['msg']}.", remedy=_CHOOSE
+            ) from error
 
     def step(self, kind: type[Recipe]) -> Recipe | None:
         """Return the first step of a kind, or None."""

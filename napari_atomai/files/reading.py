@@ -159,6 +159,8 @@ def _cannot_read(path: Path, form: _Format, error: Exception, limits: Limits) ->
 
 
 def _images(parts: list[Part], path: Path, limits: Limits) -> list[Image]:
+    status = path.stat()
+    stamp = (status.st_mtime_ns, status.st_size)
     images: list[Image] = []
     left_out: list[BadImage] = []
     spectra = 0
@@ -166,7 +168,7 @@ def _images(parts: list[Part], path: Path, limits: Limits) -> list[Image]:
         if sum(1 for n in part["data"].shape if n != 1) < 2 and part["data"].ndim != 2:
             spectra += 1
             continue
-        source = Source(path, len(images), str(part.get("reader", "")))
+        source = Source(path, len(images), str(part.get("reader", "")), stamp)
         try:
             images.append(as_image(part, source, _name(part, path, len(parts)), limits))
         except BadImage as error:  # complex maps beside ordinary ones

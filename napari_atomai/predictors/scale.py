@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import Progress
+from napari_atomai.data.recipe import FINEST_SPACING
 from napari_atomai.locate.centres import find_peaks
 from napari_atomai.locate.neighbours import nearest_distances
 from napari_atomai.predictors.engines import Engine
@@ -23,14 +24,14 @@ from napari_atomai.prepare.normalise import channels
 
 Picture = NDArray[np.float32]
 
-MIN_SPACING, MAX_SPACING = 3.0, 200.0
-"""Spacings in pixels of the image that are tried."""
+MAX_SPACING = 200.0
+"""Largest spacing, in pixels of the image, that is tried."""
 
 _PART = 256
 _FAVOURITES = 2
 _SURE = 0.35
 _FEWEST = 4
-_LONE = 0.1
+_LONE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
     favourites = sorted(tried, key=lambda one: one.confidence, reverse=True)[:_FAVOURITES]
     seen = [one.zoom for one in favourites if one.confidence > 0]
     between = {round(zoom * half, 9) for zoom in seen for half in (2**-0.5, 2**0.5)}
-    for zoom in sorted(zoom for zoom in between if zoom <= card.spacing_best / MIN_SPACING):
+    for zoom in sorted(zoom for zoom in between if zoom <= card.spacing_best / FINEST_SPACING):
         tried.append(_try(engine, card, image, zoom))
         yield Progress(len(tried), steps, "looking for the scale")
     best = max(tried, key=lambda one: one.confidence)
@@ -115,8 +116,8 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
 
 def _zooms(card: ModelCard, shape: tuple[int, ...]) -> list[float]:
     # Atoms further apart than a third of the image cannot be told from a background.
-    widest = max(min(MAX_SPACING, max(shape) / 3), 2 * MIN_SPACING)
-    low, high = card.spacing_best / widest, card.spacing_best / MIN_SPACING
+    widest = max(min(MAX_SPACING, max(shape) / 3), 2 * FINEST_SPACING)
+    low, high = card.spacing_best / widest, card.spacing_best / FINEST_SPACING
     count = int(np.ceil(np.log2(high / low))) + 1
     return [float(zoom) for zoom in np.geomspace(low, high, count)]
 
@@ -136,9 +137,9 @@ def _try(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> Scale:
         return Scale(zoom, float("nan"), 0.0)
     if len(gap) < _FEWEST:
         # A few lone atoms have no spacing: believed only when no scale shows more of them.
-        return Scale(zoom, card.spacing_best / zoom, _LONE * float(score.mean()))
+        return Scale(zoom, card.spacing_best / zoom, _LONE * float(score.mean()) ** 2)
     spacing = float(np.median(gap))
-    if spacing < MIN_SPACING * zoom:
+    if spacing < FINEST_SPACING * zoom:
         return Scale(zoom, float("nan"), 0.0)  # grains of noise, enlarged
     octaves = np.log2(spacing / card.spacing_best)
     regular = float(np.mean(np.abs(np.log2(gap / spacing)) < 0.35))

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from napari_atomai.data.progress import Progress
 from napari_atomai.errors import BadModel
+from napari_atomai.files.weights import Weights
 from napari_atomai.nets.segmentation import UNet
 from napari_atomai.prepare.normalise import channels
 from napari_atomai.simulate.scenes import training_pair
@@ -109,7 +110,12 @@ class _State:
 
 
 def training(
-    plan: Plan, checkpoint: Path | None = None, *, every: int = 200, workers: int = 1
+    plan: Plan,
+    checkpoint: Path | None = None,
+    *,
+    start: Weights | None = None,
+    every: int = 200,
+    workers: int = 1,
 ) -> Generator[Progress, None, UNet]:
     """Train a net from simulated images; yields Progress at each step and returns the averaged net.
 
@@ -119,12 +125,14 @@ def training(
         What to train.
     checkpoint : Path, optional
         Where the state is kept; an existing one is continued.
+    start : Weights, optional
+        A trained net to go on from, instead of random weights; its options must be those of the plan.
     every : int
         Steps between two checkpoints.
     workers : int
         Processes that make images.
     """
-    state = _begin(plan)
+    state = _begin(plan, start)
     if checkpoint is not None and checkpoint.exists():
         _resume(state, checkpoint)
     # A generator of its own: the loader would draw from the global one.
@@ -143,10 +151,12 @@ def training(
     return net.eval()
 
 
-def _begin(plan: Plan) -> _State:
+def _begin(plan: Plan, start: Weights | None) -> _State:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         net = UNet(**plan.net_options)
+    if start is not None:
+        _take_over(net, start)
     # Buffers (batch statistics) are averaged along with the weights, so they need no second pass.
     decay = get_ema_multi_avg_fn(plan.averaging)  # type: ignore[no-untyped-call]
     average = AveragedModel(net, multi_avg_fn=decay, use_buffers=True)
@@ -155,6 +165,18 @@ def _begin(plan: Plan) -> _State:
         optimiser, plan.learning_rate, total_steps=plan.steps + 1, pct_start=0.1, final_div_factor=1e3
     )
     return _State(net, average, optimiser, schedule)
+
+
+def _take_over(net: UNet, start: Weights) -> None:
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in start.tensors.items()}
+    counters = {name: value for name, value in net.state_dict().items() if not value.is_floating_point()}
+    try:
+        net.load_state_dict({**tensors, **counters})
+    except RuntimeError as error:
+        raise BadModel(
+            f"The model {start.card.name!r} does not fit this plan: {error}",
+            remedy="Start from a model with the same net options.",
+        ) from error
 
 
 def _resume(state: _State, checkpoint: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,22 +14,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.card import ModelCard
-from napari_atomai.data.image import NO_CALIBRATION, Image
+from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
-from napari_atomai.errors import BadImage, TooLarge
-from napari_atomai.files.guard import Limits
 from napari_atomai.files.reading import read
 from napari_atomai.models.storage import load_weights
 from napari_atomai.predictors.detect import CLOSEST, FLOOR, Detected, detecting
 from napari_atomai.predictors.engines import Engine, engine_for
 from napari_atomai.predictors.scale import Scale, find_scale
 from napari_atomai.prepare.normalise import finite
+from napari_atomai.workflow.checks import check_image, check_zoom, notes_on
 from napari_atomai.workflow.measure import measured
 from napari_atomai.workflow.record import new_record
-
-SMALLEST = 8
-"""Rows and columns an image must have at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +98,13 @@ def find_atoms(
     Parameters
     ----------
     image : Image, array of shape (y, x) or (t, y, x), or path of a microscope file
-        Of a file with several datasets the first is taken.
+        Of a file with several datasets the first picture is taken.
     pixel_size : float or (row, column), optional
         In nm. Overrides what the image says of itself; needed only for positions in nm.
     threshold : float
         Atoms with a lower score are left out; 0.05 to 0.99.
     spacing : float
-        Distance between neighbouring atoms in pixels; 0 measures it in the image.
+        Distance between neighbouring atoms in pixels, at least 3; 0 measures it in the image.
     contrast : {"bright", "dark"}
         Whether atoms are brighter (HAADF) or darker (ABF) than their surroundings.
     refine : {"gaussian", "centre of mass", "none"}
@@ -148,10 +144,15 @@ def as_image(
 ) -> Image:
     """Make an Image of what people have at hand: an Image, an array, or the path of a file."""
     if isinstance(image, str | Path):
-        image = read(Path(image))[0]
+        image = first_picture(read(Path(image)))
     if not isinstance(image, Image):
         return Image.from_array(image, pixel_size)
     return image if pixel_size is None else image.calibrated(pixel_size)
+
+
+def first_picture(images: Sequence[Image]) -> Image:
+    """Return the first image of a file that is a picture or a movie; the very first where there is none."""
+    return next((image for image in images if not image.is_spectral), images[0])
 
 
 def finding(
@@ -184,22 +185,24 @@ def finding(
         If the model is not there or does not hold together.
     """
     find, refine = find or FindAtoms(), refine or RefineAtoms()
-    _check_size(image)
+    check_image(image)
     yield Progress(0, 0, "opening the model")
     weights = load_weights(find.model)
     net = _Net(engine_for(weights), weights.card)
     scale = yield from _scale(image, find, net)
+    check_zoom(image, scale.zoom)
     probability = np.empty((image.n_frames, *image.frame_shape), np.float32)
-    parts = []
+    parts, incomplete = [], 0
     for index in range(image.n_frames):
         pixels = _upright(image.frame(index), find)
+        incomplete += not np.isfinite(pixels).all()
         work = detecting(net.engine, net.card, finite(pixels), scale.zoom)
         seen = yield from _within(work, index, image.n_frames)
         probability[index] = seen.probability
         yield Progress(_PARTS * index + _PARTS - 1, _PARTS * image.n_frames, "refining positions")
         parts.append(_atoms(image, index, pixels, seen, scale, refine))
     candidates = dataclasses.replace(Atoms.concatenate(parts), class_names=net.card.classes)
-    notes = (*image.notes, *_notes(image, scale, net.card, candidates))
+    notes = (*image.notes, *notes_on(image, scale, net.card, candidates, incomplete))
     numbers = {"spacing_px": scale.spacing, "zoom": scale.zoom, "confidence": scale.confidence}
     model = ModelRecord(name=weights.card.name, sha256=weights.sha256)
     kept = {name: number for name, number in numbers.items() if np.isfinite(number)}
@@ -264,52 +267,6 @@ def _atoms(
         features=features,
         pixel_size=image.pixel_size,
         origin=image.origin,
-    )
-
-
-def _check_size(image: Image) -> None:
-    if len(image.shape) > 3:
-        raise BadImage(
-            f"The data have {len(image.shape)} dimensions, shape {image.shape}.",
-            why="Atoms are looked for in an image (y, x) or a movie (t, y, x).",
-            remedy="Choose one image of the stack, or sum over the other axes.",
-        )
-    if min(image.frame_shape) < SMALLEST:
-        raise BadImage(
-            f"The image has {image.frame_shape[0]} x {image.frame_shape[1]} pixels.",
-            why=f"An atom and its surroundings need at least {SMALLEST} x {SMALLEST}.",
-            remedy="Choose a larger image or region.",
-        )
-    needed = 4 * int(np.prod(image.shape, dtype=np.int64))
-    budget = Limits().budget
-    if needed > budget:
-        raise TooLarge(
-            f"The probability maps of {image.n_frames} frames need {needed / 1e9:.1f} GB; "
-            f"{budget / 1e9:.1f} GB may be used.",
-            remedy="Choose fewer frames, or work through the movie in parts.",
-        )
-
-
-def _notes(image: Image, scale: Scale, card: ModelCard, candidates: Atoms) -> tuple[str, ...]:
-    notes = []
-    if image.pixel_size is None and NO_CALIBRATION not in image.notes:
-        notes.append(NO_CALIBRATION)
-    unusable = image.n_frames and not np.isfinite(np.asarray(image.frame(0), np.float64)).all()
-    if unusable:
-        notes.append("Pixels that are not finite were left out.")
-    if len(candidates) == 0:
-        notes.append(_nothing(image))
-    elif not card.spacing_min <= scale.zoom * scale.spacing <= card.spacing_max:
-        notes.append(f"The spacing of {scale.spacing:.1f} px is beyond what the model was trained at.")
-    return tuple(notes)
-
-
-def _nothing(image: Image) -> str:
-    if float(np.ptp(finite(image.frame(0)))) == 0:
-        return "No atoms: all pixels have the same value."
-    return (
-        "No atoms were seen at any scale. If there are some, give their spacing in pixels, "
-        "or try the other contrast."
     )
 
 

