@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from napari_atomai.data.atoms import Atoms
-from napari_atomai.errors import BadAtoms, BadImage
+from napari_atomai.errors import BadImage
 from napari_atomai.files.atomic import replacing
 
 DPI = 300
@@ -86,46 +86,6 @@ def overlay(
         if pixel_size is not None:
             _scale_bar(axes, pixels.shape, pixel_size)
         _words(figure, axes, atoms, title, calibrated=pixel_size is not None)
-    return figure
-
-
-def score_histogram(atoms: Atoms, threshold: float) -> Figure:
-    """Draw how many candidates have which score, and where the threshold cuts.
-
-    Parameters
-    ----------
-    atoms : Atoms
-        All candidates, with the feature ``score``.
-    threshold : float
-        Score below which candidates are left out.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    BadAtoms
-        If the atoms have no score.
-    """
-    if "score" not in atoms.features:
-        raise BadAtoms(
-            f"These atoms have no score; their features are {list(atoms.features)}.",
-            remedy="Give the candidates that the search returned.",
-        )
-    scores = np.asarray(atoms.features["score"], dtype=float)
-    edges = np.linspace(0, 1, 51)
-    counts, _ = np.histogram(scores, edges)
-    kept = int((scores >= threshold).sum())
-    with _plain():
-        figure = Figure(figsize=(4.5, 3), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        axes.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color="#9aa5b1")
-        axes.axvline(threshold, color="#d1495b", label=f"threshold {threshold:g}")
-        axes.set(xlim=(0, 1), xlabel="score", ylabel="candidates")
-        axes.set_title(f"{kept} kept, {len(atoms) - kept} left out", fontsize=9)
-        axes.legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -15,14 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from napari_atomai.data.atoms import Atoms
-from napari_atomai.errors import BadAtoms, BadImage, SaveFailed
+from napari_atomai.errors import BadImage, SaveFailed
 from napari_atomai.plots import (
     CLASS_COLOURS,
     circle_radius,
     overlay,
     save_figure,
     scale_bar_length,
-    score_histogram,
 )
 
 
@@ -203,22 +202,6 @@ def test_faint_contrast_fills_the_gray_scale_and_outliers_do_not_spoil_it() -> N
 def test_what_is_not_a_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(BadImage, match="cannot be drawn"):
         overlay(np.ones(shape), Atoms.make(np.empty((0, 2))))
-
-
-def test_the_histogram_counts_candidates_and_says_what_the_threshold_keeps() -> None:
-    scores = np.array([0.0, 0.1, 0.49, 0.5, 0.9, 1.0])
-    figure = score_histogram(Atoms.make(np.zeros((6, 2)), features={"score": scores}), 0.5)
-    axes = figure.axes[0]
-    assert sum(bar.get_height() for bar in axes.patches) == 6
-    assert axes.get_title() == "3 kept, 3 left out"
-    assert axes.lines[0].get_xdata()[0] == 0.5
-
-
-def test_a_histogram_of_nothing_is_empty_and_one_without_scores_is_refused() -> None:
-    empty = score_histogram(Atoms.make(np.empty((0, 2)), features={"score": np.empty(0)}), 0.5)
-    assert empty.axes[0].get_title() == "0 kept, 0 left out"
-    with pytest.raises(BadAtoms, match="no score"):
-        score_histogram(Atoms.make([[1, 1]]), 0.5)
 
 
 def test_pictures_are_printed_at_300_dpi_and_the_same_each_time(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import sys
 import time
 import traceback
@@ -15,15 +14,16 @@ from pathlib import Path
 
 from napari_atomai.cli.bar import Bar
 from napari_atomai.cli.parser import ALL_DATASETS
+from napari_atomai.cli.places import check_place, folder_names
 from napari_atomai.data.image import Image
 from napari_atomai.data.recipe import FindAtoms, InputRecord, Recipe, Record, RefineAtoms
 from napari_atomai.errors import AtomAIError, BadOption, CannotRead
+from napari_atomai.models.storage import load_weights
 from napari_atomai.workflow import find as engine
 from napari_atomai.workflow.record import check_input, describe_input
 from napari_atomai.workflow.results import check_folder, write_results
 
 _FIND_OPTIONS = ("model", "threshold", "spacing", "contrast")
-_ENERGIES = ("eV", "keV", "meV")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Outcome:
     """What became of one input."""
 
     name: str
-    text: str
     fine: bool
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +71,29 @@ class Speaker:
         """Tell what went wrong; where it came from only when asked."""
         if self.verbose:
             traceback.print_exception(error)
-        sys.stderr.write(f"napari-atomai: {name}: {in_words(error)}\n")
-        return Outcome(name, in_words(error), fine=False)
+        words = in_words(error)
+        # Most sentences name their file themselves.
+        sys.stderr.write(f"napari-atomai: {words if name in words else f'{name}: {words}'}\n")
+        return Outcome(name, fine=False)
 
     def summary(self, outcomes: Sequence[Outcome], seconds: float) -> None:
-        """Tell what became of all inputs."""
-        if self.quiet or not outcomes:
+        """Tell what was made, and how many inputs failed; why they did has been told by `failed`."""
+        if self.quiet:
             return
-        for outcome in outcomes:
-            sys.stdout.write(f"{'ok' if outcome.fine else 'FAILED':7} {outcome.name}: {outcome.text}\n")
+        made = [outcome for outcome in outcomes if outcome.fine]
+        for outcome in made:
+            sys.stdout.write(f"{outcome.name}: {outcome.text}\n")
         if len(outcomes) > 1:
-            fine = sum(outcome.fine for outcome in outcomes)
-            sys.stdout.write(f"{fine} of {len(outcomes)} done in {seconds:.0f} s\n")
+            failed = ", ".join(outcome.name for outcome in outcomes if not outcome.fine)
+            end = f"; failed: {failed}" if failed else ""
+            sys.stdout.write(f"{len(made)} of {len(outcomes)} done in {seconds:.0f} s{end}\n")
 
 
 def run(args: argparse.Namespace) -> int:
     """Find the atoms of every input; 0 when all went well, 1 when one did not."""
     speaker = Speaker(quiet=args.quiet, verbose=args.verbose)
     plan = make_plan(args)
+    check_place(args.out)
     for note in plan.notes:
         speaker.note(note)
     outcomes: list[Outcome] = []
@@ -108,8 +113,10 @@ def make_plan(args: argparse.Namespace) -> Plan:
     ------
     BadOption
         If a value is not allowed, or the recipe is not one.
-    CannotRead
-        If the recipe file cannot be read.
+    UnknownOption
+        If there is no such model.
+    CannotRead, BadModel
+        If the file of the recipe or of the model cannot be read.
     """
     recipe = _read_recipe(args.recipe) if args.recipe else None
     find = (recipe and recipe.step(FindAtoms)) or FindAtoms.of({})
@@ -119,28 +126,9 @@ def make_plan(args: argparse.Namespace) -> Plan:
     new_refine = RefineAtoms.of(
         {**refine.model_dump(), **({} if args.refine is None else {"method": args.refine})}
     )
+    load_weights(new_find.model)  # kept for the work; a model that is not there is said at once
     changed = [] if recipe is None else _changes(find, new_find) + _changes(refine, new_refine)
     return Plan(new_find, new_refine, recipe, tuple(changed))
-
-
-def folder_names(paths: Sequence[Path]) -> list[str]:
-    """Give each path a folder name: its stem, with suffix, parent or number where stems collide.
-
-    Letter case does not tell names apart, since it does not on Windows and macOS.
-    """
-    suffixes = [path.suffix.lstrip(".") for path in paths]
-    forms = [
-        [path.stem for path in paths],
-        [f"{path.stem}_{suffix}" for path, suffix in zip(paths, suffixes, strict=True)],
-        [f"{path.parent.name}_{path.stem}_{suffix}" for path, suffix in zip(paths, suffixes, strict=True)],
-    ]
-    chosen: list[str] = []
-    for index in range(len(paths)):
-        name = next((form[index] for form in forms if _only(form, index)), forms[-1][index])
-        taken = {other.casefold() for other in chosen}
-        numbered = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
-        chosen.append(next(each for each in numbered if each.casefold() not in taken))
-    return chosen
 
 
 def in_words(error: Exception) -> str:
@@ -151,10 +139,6 @@ def in_words(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {reason} Run again with -v and report it, please."
 
 
-def _only(names: Sequence[str], index: int) -> bool:
-    return sum(name.casefold() == names[index].casefold() for name in names) == 1
-
-
 def _read_recipe(path: Path) -> Record:
     try:
         text = path.read_text(encoding="utf-8")
@@ -163,7 +147,10 @@ def _read_recipe(path: Path) -> Record:
             f"The recipe {path} cannot be read: {error}.",
             remedy="Give a recipe.json that napari-atomai wrote.",
         ) from error
-    return Record.from_json(text)
+    try:
+        return Record.from_json(text)
+    except BadOption as error:  # which does not know the file's name
+        raise BadOption(f"{path}: {error.what}", why=error.why, remedy=error.remedy) from error
 
 
 def _changes(old: Recipe, new: Recipe) -> list[str]:
@@ -217,6 +204,7 @@ def _one_job(job: Job, plan: Plan, args: argparse.Namespace, speaker: Speaker) -
 
 def _done(job: Job, plan: Plan, args: argparse.Namespace, speaker: Speaker) -> Outcome:
     image, notes = _calibrated(job.image, args.pixel_size, plan.recipe)
+    check_place(job.folder)
     if not args.overwrite:  # before the work, not after it
         check_folder(job.folder, describe_input(image))
     found = _watched(job.name, image, plan, speaker)
@@ -226,7 +214,7 @@ def _done(job: Job, plan: Plan, args: argparse.Namespace, speaker: Speaker) -> O
     write_results(found, image, job.folder, overwrite=args.overwrite)
     atoms = found.atoms
     kinds = ", ".join(f"{kind} {count}" for kind, count in atoms.counts().items())
-    return Outcome(job.name, f"{len(atoms)} atoms ({kinds}) -> {job.folder}", fine=True)
+    return Outcome(job.name, fine=True, text=f"{len(atoms)} atoms ({kinds}) -> {job.folder}")
 
 
 def _watched(name: str, image: Image, plan: Plan, speaker: Speaker) -> engine.Found:
@@ -245,7 +233,9 @@ def _watched(name: str, image: Image, plan: Plan, speaker: Speaker) -> engine.Fo
                 return found
 
 
-def _calibrated(image: Image, pixel_size: float | None, recipe: Record | None) -> tuple[Image, list[str]]:
+def _calibrated(
+    image: Image, pixel_size: tuple[float, float] | None, recipe: Record | None
+) -> tuple[Image, list[str]]:
     """Apply the pixel size of the line; else, on the same input, the one that the recipe recorded."""
     notes = [] if recipe is None else list(check_input(recipe, image))
     if pixel_size is not None:
@@ -253,7 +243,8 @@ def _calibrated(image: Image, pixel_size: float | None, recipe: Record | None) -
     recorded = None if recipe is None or notes else recipe.input.pixel_size_nm
     if recorded is None or recorded == image.pixel_size:
         return image, notes
-    return image.calibrated(recorded), [*notes, f"pixel size {recorded[0]:g} nm as in the recipe"]
+    size = " x ".join(f"{each:g}" for each in dict.fromkeys(recorded))
+    return image.calibrated(recorded), [*notes, f"pixel size {size} nm as in the recipe"]
 
 
 def _other_model(recipe: Record | None, found: engine.Found) -> list[str]:
@@ -278,12 +269,10 @@ def _images(path: Path, dataset: int | None, folder: Path) -> list[Job]:
     from napari_atomai.files.reading import read
 
     images = read(path)
-    # Spectrum images lie beside the picture in many files: atoms are looked for in the picture.
-    pictures = [i for i, image in enumerate(images) if not any(a.unit in _ENERGIES for a in image.axes)]
-    usual = pictures[0] if pictures else 0
+    usual = images.index(engine.first_picture(images))
     if dataset is not None and dataset >= len(images):
         raise BadOption(
-            f"There is no dataset {dataset} in {path.name}: it holds {len(images)} image(s).",
+            f"{path.name} holds {len(images)} image(s): there is no dataset {dataset}.",
             remedy=f"Give --dataset 0 to {len(images) - 1}, or all.",
         )
     notes: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import re
 from collections.abc import Sequence
 from importlib import metadata
@@ -148,7 +149,12 @@ def _find(parser: Parser) -> None:
     flag("--out", metavar="DIR", type=Path, help="folder for the results; made when it is not there")
     flag("--sample", choices=SAMPLES, help="a simulated image that comes with the package")
     flag("--dataset", metavar="N", type=_dataset, help='which image of a file, from 0, or "all"')
-    flag("--pixel-size", metavar="NM", type=float, help="size of a pixel in nm, in place of the file's")
+    flag(
+        "--pixel-size",
+        metavar="NM",
+        type=_pixel_size,
+        help="size of a pixel in nm, or ROW,COL where they differ; in place of the file's",
+    )
     flag("--threshold", metavar="T", type=float, help="leave out atoms with a lower score; 0.05 to 0.99")
     flag("--spacing", metavar="PX", type=float, help="distance between neighbours; 0 = measured in the image")
     flag("--contrast", choices=CONTRASTS, help="atoms are brighter (HAADF) or darker (ABF) than around them")
@@ -191,6 +197,18 @@ def _dataset(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f'{text!r} is neither a number from 0 nor "all"')
     return int(text)
+
+
+def _pixel_size(text: str) -> tuple[float, float]:
+    try:
+        sizes = [float(part) for part in text.split(",")]
+    except ValueError:
+        sizes = []
+    if len(sizes) not in (1, 2) or not all(0 < size < math.inf for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"a pixel size of {text!r} is not possible: give a positive number of nm, or two as ROW,COL"
+        )
+    return sizes[0], sizes[-1]
 
 
 def _version() -> str:

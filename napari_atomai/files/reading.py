@@ -64,10 +64,12 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> list[
     where = guard.check_path(path)
     form = _format_of(where)
     guard.check_content(where, form.marks, form.description)
+    status = where.stat()  # before reading: what is changed meanwhile is not what was read
+    stamp = (status.st_mtime_ns, status.st_size)
     with _ONE_AT_A_TIME, _listening() as said:
         try:
             parts = form.reader(where, limits)
-            images = _images(parts, where, limits)
+            images = _images(parts, where, stamp, limits)
         except AtomAIError:
             raise
         except Exception as error:
@@ -158,9 +160,7 @@ def _cannot_read(path: Path, form: _Format, error: Exception, limits: Limits) ->
     )
 
 
-def _images(parts: list[Part], path: Path, limits: Limits) -> list[Image]:
-    status = path.stat()
-    stamp = (status.st_mtime_ns, status.st_size)
+def _images(parts: list[Part], path: Path, stamp: tuple[int, int], limits: Limits) -> list[Image]:
     images: list[Image] = []
     left_out: list[BadImage] = []
     spectra = 0

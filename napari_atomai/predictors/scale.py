@@ -30,7 +30,7 @@ MAX_SPACING = 200.0
 _PART = 256
 _FAVOURITES = 2
 _SURE = 0.35
-_FEWEST = 4
+_FEWEST, _FEW = 4, 6
 _LONE = 0.4
 
 
@@ -143,7 +143,8 @@ def _try(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> Scale:
         return Scale(zoom, float("nan"), 0.0)  # grains of noise, enlarged
     octaves = np.log2(spacing / card.spacing_best)
     regular = float(np.mean(np.abs(np.log2(gap / spacing)) < 0.35))
-    confidence = float(score.mean()) * regular * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
+    many = len(gap) / (len(gap) + _FEW)  # a handful of blobs may be regular by chance
+    confidence = float(score.mean()) * regular * many * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
     return Scale(zoom, spacing / zoom, confidence)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_atomai.data.image import Image
+from napari_atomai.data.image import Image, Source
 from napari_atomai.data.recipe import FindAtoms, InputRecord, ModelRecord, Record, RefineAtoms
 from napari_atomai.errors import CannotRead
 
@@ -64,8 +64,8 @@ def describe_input(image: Image) -> InputRecord:
     Parameters
     ----------
     image : Image
-        With a file behind it, the file is hashed, in blocks; without one (or when the file is gone),
-        the pixels are, frame by frame, together with their shape and dtype.
+        With a file behind it, the file is hashed, in blocks; without one (or when the file is gone, or
+        is no longer what was read), the pixels are, frame by frame, together with their shape and dtype.
 
     Returns
     -------
@@ -77,8 +77,10 @@ def describe_input(image: Image) -> InputRecord:
         If the file is there and may not be read.
     """
     source = image.source
-    on_disk = source is not None and source.path.exists()
-    digest = file_sha256(source.path) if source is not None and on_disk else _pixels_sha256(image)
+    if source is not None and source.path.exists() and not _has_changed(source):
+        digest = file_sha256(source.path)
+    else:
+        digest = _pixels_sha256(image)
     return InputRecord(
         path=str(source.path) if source is not None else "",
         dataset=source.dataset if source is not None else 0,
@@ -109,7 +111,7 @@ def new_record(
     measured : mapping of str to float, optional
         What was measured on the way: spacing in pixels, scale factor ...
     notes : sequence of str
-        Sentences a person should see.
+        Sentences a person should see; one is added when the file has changed since it was opened.
 
     Returns
     -------
@@ -122,7 +124,7 @@ def new_record(
         model=model,
         measured=dict(measured or {}),
         versions=versions(),
-        notes=tuple(notes),
+        notes=(*notes, *_note_on(image.source)),
     )
 
 
@@ -184,6 +186,23 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _has_changed(source: Source) -> bool:
+    """Whether the file is there, and not as it was when it was read."""
+    if source.stamp is None or not source.path.exists():
+        return False
+    now_there = source.path.stat()
+    return source.stamp != (now_there.st_mtime_ns, now_there.st_size)
+
+
+def _note_on(source: Source | None) -> tuple[str, ...]:
+    if source is None or not _has_changed(source):
+        return ()
+    return (
+        f"{source.path.name} has changed since it was opened: this result, and the hash in its record, are "
+        "of the pixels that were opened. Open the file again to work on its present content.",
+    )
+
+
 def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
@@ -192,7 +211,9 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _pixels_sha256(image: Image) -> str:
     # The byte order is made little-endian, so that the same numbers have the same hash everywhere.
-    dtype = np.dtype(image.pixels.dtype).newbyteorder("<")
+    # Long doubles differ between machines, and NumPy does not hand out their bytes.
+    given = np.dtype(image.pixels.dtype)
+    dtype = np.dtype(np.float64 if given.char == "g" else given).newbyteorder("<")
     digest = hashlib.sha256(f"{image.shape} {dtype.str}\n".encode())
     for index in range(image.n_frames):
         digest.update(np.ascontiguousarray(image.frame(index), dtype=dtype).data)

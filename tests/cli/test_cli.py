@@ -24,12 +24,13 @@ from napari_atomai import cli
 from napari_atomai.cli import find as find_command
 from napari_atomai.cli import main, parser
 from napari_atomai.cli.bar import Bar
-from napari_atomai.cli.find import folder_names
+from napari_atomai.cli.places import folder_names
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
 from napari_atomai.errors import BadImage
+from napari_atomai.models import storage
 from napari_atomai.simulate.samples import SAMPLES
 from napari_atomai.workflow import find as engine
 from napari_atomai.workflow.find import Found
@@ -101,15 +102,19 @@ class TestFind:
         np.testing.assert_allclose(table["x_nm"], table["col_px"] * 0.02)
         assert (table["score"] >= 0.5).all()
         said = capsys.readouterr()
-        assert f"ok      scan.npy: {len(table)} atoms (column {len(table)}) -> " in said.out
+        assert f"scan.npy: {len(table)} atoms (column {len(table)}) -> " in said.out
         assert "note: seen" in said.err
 
     def test_options_of_the_line_reach_the_finder_and_the_record(self, save, here) -> None:
         save("scan.npy")
-        line = ["--threshold", "0.9", "--spacing", "12.5", "--contrast", "dark", "--model", "mine"]
-        assert main(["find", "scan.npy", "--out", "out", "--refine", "centre of mass", *line]) == 0
+        line = ["--threshold", "0.9", "--spacing", "12.5", "--contrast", "dark"]
+        mine = str(storage.BUNDLED / "atoms.safetensors")
+        assert (
+            main(["find", "scan.npy", "--out", "out", "--refine", "centre of mass", "--model", mine, *line])
+            == 0
+        )
         assert _record(here / "out" / "scan").steps == (
-            FindAtoms(threshold=0.9, spacing=12.5, contrast="dark", model="mine"),
+            FindAtoms(threshold=0.9, spacing=12.5, contrast="dark", model=mine),
             RefineAtoms(method="centre of mass"),
         )
 
@@ -122,10 +127,11 @@ class TestFind:
         assert main(["find", *files, "--out", "out"]) == 1
         said = capsys.readouterr()
         assert [p.name for p in (here / "out").iterdir()] == ["good"]
-        assert "1 of 5 done" in said.out
+        assert re.search(rf"^1 of 5 done in \d+ s; failed: {', '.join(files[:4])}$", said.out, re.MULTILINE)
         for name in files[:4]:
-            assert re.search(rf"^napari-atomai: {re.escape(name)}: \S", said.err, re.MULTILINE)
-            assert re.search(rf"^FAILED  {re.escape(name)}: \S", said.out, re.MULTILINE)
+            (sentence,) = re.findall(rf"^napari-atomai: (.*{re.escape(name)}.*)$", said.err, re.MULTILINE)
+            assert sentence.count(name) == 1
+            assert sentence not in said.out
         assert "Traceback" not in said.err
 
     def test_a_mistake_of_ours_stops_no_other_and_is_called_one(
@@ -181,11 +187,25 @@ class TestFind:
         monkeypatch.setattr(engine, "finding", lambda *_a: pytest.fail("worked for nothing"))
         assert main(["find", "scan.npy", "--out", "out"]) == 1
 
-    def test_an_output_folder_that_cannot_be_made_is_said(self, save, here, capsys) -> None:
+    def test_an_output_folder_that_cannot_be_made_is_refused_before_the_work(
+        self, save, here, capsys, monkeypatch
+    ) -> None:
         save("scan.npy")
+        monkeypatch.setattr(engine, "finding", lambda *_a: pytest.fail("worked for nothing"))
         (here / "out").write_text("a file")
-        assert main(["find", "scan.npy", "--out", "out"]) == 1
-        assert "could not be written" in capsys.readouterr().err
+        for out in ("out", "out/deeper"):
+            assert main(["find", "scan.npy", "--out", out]) == 1
+            assert "out is a file, not a folder. Choose" in capsys.readouterr().err
+        (here / "x").mkdir()
+        (here / "x" / "scan").write_text("a file")
+        assert main(["find", "scan.npy", "--out", "x", "--overwrite"]) == 1
+        assert "scan is a file, not a folder. Choose" in capsys.readouterr().err
+        assert main(["find", "scan.npy", "--out", "n" * 300]) == 1
+        assert "Results cannot be written to nnn" in capsys.readouterr().err
+
+    def test_looking_whether_a_folder_can_be_written_leaves_nothing(self, here) -> None:
+        assert main(["find", "gone.npy", "--out", "out/deeper"]) == 1
+        assert list(here.iterdir()) == []
 
     def test_quiet_says_only_what_failed(self, save, capsys) -> None:
         save("scan.npy")
@@ -194,7 +214,8 @@ class TestFind:
         assert main(["find", "gone.npy", "--out", "out", "-q"]) == 1
         said = capsys.readouterr()
         assert said.out == ""
-        assert said.err.startswith("napari-atomai: gone.npy: ")
+        assert said.err.startswith("napari-atomai: gone.npy cannot be opened")
+        assert said.err.count("\n") == 1
 
     @pytest.mark.parametrize("name", sorted(SAMPLES))
     def test_the_samples_are_found_without_any_file(self, name: str, here) -> None:
@@ -306,7 +327,9 @@ class TestRecipe:
         (here / "r.json").write_bytes(content)
         assert main(["find", "--recipe", "r.json", "--out", "out"]) in (1, 2)
         said = capsys.readouterr().err
-        assert said.startswith("napari-atomai: The recipe ")
+        assert said.startswith("napari-atomai: ")
+        assert said.count("r.json") == 1
+        assert "wrote" in said or "Update" in said
         assert "Traceback" not in said
 
 
@@ -328,6 +351,7 @@ class TestUsage:
             ("find a.npy --out o --threshold 7", "'threshold' of 'Find atoms' is 7.0"),
             ("find a.npy --out o --threshold nan", "'threshold' of 'Find atoms' is nan"),
             ("find a.npy --out o --spacing -3", "'spacing' of 'Find atoms' is -3.0"),
+            ("find a.npy --out o --model atom", "no model 'atom'. Did you mean 'atoms'?"),
             ("", "COMMAND"),
         ],
     )
@@ -341,10 +365,15 @@ class TestUsage:
         assert said.out == ""
         assert list(here.iterdir()) == []
 
-    def test_a_negative_pixel_size_is_refused_with_a_sentence(self, save, capsys) -> None:
+    @pytest.mark.parametrize("size", ["-1", "0", "nan", "inf", "1,2,3", "0.1,0", "small", ""])
+    def test_an_impossible_pixel_size_is_refused_with_a_sentence(self, size: str, capsys) -> None:
+        assert main(["find", "scan.npy", "--out", "out", "--pixel-size", size]) == 2
+        assert f"a pixel size of {size!r} is not possible" in capsys.readouterr().err
+
+    def test_a_pixel_size_may_differ_between_rows_and_columns(self, save, here) -> None:
         save("scan.npy")
-        assert main(["find", "scan.npy", "--out", "out", "--pixel-size", "-1"]) == 1
-        assert "pixel size of -1.0 is not possible" in capsys.readouterr().err
+        assert main(["find", "scan.npy", "--out", "out", "--pixel-size", "0.02,0.03"]) == 0
+        assert _record(here / "out" / "scan").input.pixel_size_nm == (0.02, 0.03)
 
     @pytest.mark.parametrize("command", ["find", "open", "doctor"])
     def test_help_has_examples_of_every_command(self, command: str, capsys) -> None:
@@ -388,7 +417,7 @@ class TestUsage:
         said = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=here
         )
-        assert "gone.npy" in said.stdout
+        assert "gone.npy" in said.stderr
         assert said.stdout.splitlines()[-1] == "[]"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,6 +107,34 @@ def test_when_the_file_is_gone_the_pixels_are_hashed(from_file: Image) -> None:
     record = describe_input(from_file)
     assert record.sha256 == describe_input(Image.from_array(PIXELS)).sha256
     assert record.path == str(from_file.source.path)
+
+
+def test_a_file_that_changed_after_it_was_opened_does_not_lend_its_hash(from_file: Image) -> None:
+    path = from_file.source.path
+    stamp = (path.stat().st_mtime_ns, path.stat().st_size)
+    opened = dataclasses.replace(from_file, source=dataclasses.replace(from_file.source, stamp=stamp))
+    assert describe_input(opened).sha256 == file_sha256(path)
+    assert new_record(opened, (), notes=("a note",)).notes == ("a note",)
+    np.save(path, np.concatenate([PIXELS, PIXELS]))
+    record = new_record(opened, (), notes=("a note",))
+    assert record.input.sha256 == describe_input(Image.from_array(PIXELS)).sha256
+    assert record.notes[0] == "a note"
+    assert record.notes[1].startswith("scan é.npy has changed since it was opened")
+
+
+def test_an_edit_that_keeps_the_size_is_seen_by_its_time(from_file: Image) -> None:
+    path = from_file.source.path
+    stamp = (path.stat().st_mtime_ns, path.stat().st_size)
+    opened = dataclasses.replace(from_file, source=dataclasses.replace(from_file.source, stamp=stamp))
+    os.utime(path, ns=(stamp[0], stamp[0] + 1_000_000_000))
+    assert describe_input(opened).sha256 == describe_input(Image.from_array(PIXELS)).sha256
+
+
+def test_pixels_of_any_float_type_are_hashed() -> None:
+    expected = describe_input(Image.from_array(PIXELS.astype(np.float64))).sha256
+    assert describe_input(Image.from_array(PIXELS.astype(np.longdouble))).sha256 == expected
+    halves = describe_input(Image.from_array(PIXELS.astype(np.float16))).sha256
+    assert halves != expected
 
 
 def test_a_folder_is_hashed_with_the_names_in_it(tmp_path: Path) -> None:
