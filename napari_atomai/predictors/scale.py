@@ -27,6 +27,10 @@ Picture = NDArray[np.float32]
 MAX_SPACING = 200.0
 """Largest spacing, in pixels of the image, that is tried."""
 
+LATTICE = 0.5
+"""Confidence in a scale above which a lattice was seen; noise and amorphous films stay below it."""
+
+_ENLARGED = 1.5
 _PART = 256
 _FAVOURITES = 2
 _SURE = 0.35
@@ -51,6 +55,9 @@ class Scale:
     zoom: float
     spacing: float
     confidence: float
+
+
+_NOTHING = Scale(1.0, float("nan"), 0.0)
 
 
 def resized(image: NDArray[np.floating], zoom: float) -> Picture:
@@ -108,10 +115,15 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
     for zoom in sorted(zoom for zoom in between if zoom <= card.spacing_best / FINEST_SPACING):
         tried.append(_try(engine, card, image, zoom))
         yield Progress(len(tried), steps, "looking for the scale")
-    best = max(tried, key=lambda one: one.confidence)
-    if not best.confidence > 0:
-        return Scale(1.0, float("nan"), 0.0)
-    return best
+    best = max(tried, key=_confidence)
+    if best.confidence < LATTICE:
+        # From an enlarged image only a lattice is believed: grains of noise, enlarged, pass for atoms.
+        best = max((one for one in tried if one.zoom <= _ENLARGED), key=_confidence, default=_NOTHING)
+    return best if best.confidence > 0 else _NOTHING
+
+
+def _confidence(scale: Scale) -> float:
+    return scale.confidence
 
 
 def _zooms(card: ModelCard, shape: tuple[int, ...]) -> list[float]:

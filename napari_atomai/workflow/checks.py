@@ -9,14 +9,11 @@ from napari_atomai.data.card import ModelCard
 from napari_atomai.data.image import NO_CALIBRATION, Image
 from napari_atomai.errors import BadImage, TooLarge
 from napari_atomai.files.guard import Limits
-from napari_atomai.predictors.scale import Scale, zoomed_shape
+from napari_atomai.predictors.scale import LATTICE, Scale, zoomed_shape
 from napari_atomai.prepare.normalise import finite
 
 SMALLEST = 8
 """Rows and columns an image must have at least."""
-
-LATTICE = 0.5
-"""Confidence in a scale above which a lattice was seen; noise and amorphous films stay below it."""
 
 
 def check_image(image: Image) -> None:
