@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -466,7 +467,11 @@ class TestStop:
             "sys.exit(main(['find', 'scan.npy', '--out', 'out']))"
         )
         command = [sys.executable, "-c", code]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=here) as child:
+        # A background job of a shell has Ctrl-C switched off, and hands that on to its children.
+        listening = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, cwd=here, preexec_fn=listening
+        ) as child:
             first = [child.stderr.readline() for _ in range(2)]
             assert "working\n" in first
             time.sleep(0.1)

@@ -181,7 +181,7 @@ def test_metadata_hold_the_files_own_tags_as_plain_values(shared_data: Path) -> 
     tags = image.metadata["original"]["ImageList"]["TagGroup0"]["ImageData"]
     assert tags["Dimensions"] == {"Data0": 469, "Data1": 413}
     assert image.source is not None
-    assert image.source.path == shared_data.resolve() / "stem_BaTiO3_1.dm4"
+    assert image.source.path.samefile(shared_data / "stem_BaTiO3_1.dm4")
     assert image.source.reader == "rosettasciio digitalmicrograph"
 
 
