@@ -16,6 +16,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_atomai.data.atoms import Atoms
+from napari_atomai.data.image import NO_CALIBRATION
 from napari_atomai.plugin.layers import KEY, find_layer, geometry_like, origin_nm, pixel_size_nm, uid_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _RING = 0.10
 _SMALLEST_DISC = 3.0
 _TREE_SAMPLE = 4000
 _MANUAL = "manual"
+_REMOVED = "removed_ids"
+"""Entry of a Points layer's notes: the model's atoms that a person has taken away."""
 _HIDDEN = ("frame", "row_px", "col_px", "x_nm", "y_nm")
 """Table columns that follow from a point's place; kept out of features, where they would go stale."""
 
@@ -48,7 +51,9 @@ def recalibrated(found: Found, parent: Layer) -> Found:
     size = pixel_size_nm(parent)
     candidates = dataclasses.replace(found.candidates, pixel_size=size, origin=origin_nm(parent))
     entry = found.record.input.model_copy(update={"pixel_size_nm": size})
-    record = found.record.model_copy(update={"input": entry})
+    notes = tuple(note for note in found.record.notes if note != NO_CALIBRATION)
+    notes = notes if size is not None else (*notes, NO_CALIBRATION)
+    record = found.record.model_copy(update={"input": entry, "notes": notes})
     return dataclasses.replace(found, candidates=candidates, record=record)
 
 
@@ -64,6 +69,9 @@ def show(layers: LayerList, found: Found, parent: Layer) -> Points:
         probability.data = found.probability
         note_record(probability, found)
     show_classes(layers, found, parent)
+    points = find_layer(layers, ATOMS, uid_of(parent))
+    if points is not None:
+        points.metadata[KEY][_REMOVED] = []  # a new run finds anew
     return show_atoms(layers, found, parent)
 
 
@@ -164,11 +172,13 @@ def _points_layer(found: Found, parent: Layer) -> Points:
     )
     points.current_size = disc_size(found)
     points.events.data.connect(_mark_by_hand)
+    points.events.data.connect(_remember_removed)
     return _own(points)
 
 
 def _change_points(points: Points, found: Found) -> None:
-    atoms = found.atoms
+    removed = points.metadata[KEY].get(_REMOVED, [])
+    atoms = found.atoms.keep(~np.isin(found.atoms.ids, removed))
     source = np.asarray(points.features.get("source", np.empty(len(points.data), object)))
     by_hand = np.flatnonzero(source == _MANUAL)
     kept, kept_features = points.data[by_hand], points.features.iloc[by_hand]
@@ -268,6 +278,25 @@ def _nearest(atoms: Atoms) -> float:
     return float(np.median(np.asarray(distances)[:, 1]))
 
 
+def edited_atoms(points: Points, found: Found) -> Atoms | None:
+    """Return the atoms of a layer if a person has changed them since they were found, else None."""
+    atoms, own = atoms_of(points), found.atoms
+    same = np.array_equal(atoms.ids, own.ids) and np.array_equal(atoms.positions, own.positions)
+    return None if same and np.array_equal(atoms.frames, own.frames) else atoms
+
+
+def _remember_removed(event: Any) -> None:
+    # The threshold brings atoms back that it hid, but not those that a person took away. The rows are
+    # looked up before they go.
+    if str(getattr(event, "action", "")) != "removing":
+        return
+    points = event.source
+    rows = points.features.iloc[np.asarray(event.data_indices, dtype=np.int64)]
+    model = rows[rows["source"] != _MANUAL] if "source" in rows else rows
+    if "id" in model:
+        points.metadata[KEY].setdefault(_REMOVED, []).extend(int(i) for i in model["id"])
+
+
 def _mark_by_hand(event: Any) -> None:
     # napari gives a new point the features of the last selected one: a hand-set atom would get a
     # model's score. It is marked for what it is.
@@ -279,7 +308,13 @@ def _mark_by_hand(event: Any) -> None:
     for name in features:
         if features[name].dtype.kind == "f":
             features.loc[features.index[new], name] = np.nan
+    names = points.metadata.get(KEY, {}).get("class_names") or ["column"]
+    if "class" in features:
+        nameless = new[features["class"].iloc[new].isna().to_numpy()]
+        features.loc[features.index[nameless], "class"] = names[0]
     if "id" in features:
-        features.loc[features.index[new], "id"] = int(features["id"].max()) + 1 + np.arange(len(new))
+        others = features["id"].drop(features.index[new])
+        first = int(others.max()) + 1 if len(others) else 0
+        features.loc[features.index[new], "id"] = first + np.arange(len(new))
     features.loc[features.index[new], "source"] = _MANUAL
     points.features = features

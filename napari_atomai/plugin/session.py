@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
+from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
@@ -67,6 +68,7 @@ class _Running:
     uid: str
     image: Image
     doing: str
+    pixels: Any  # the layer's own data at the start: another object later means other pixels
 
 
 class Session(QObject):
@@ -117,7 +119,8 @@ class Session(QObject):
             self._tell(error, "finding atoms")
             return False
         job = Job(_finding(image, find, refine), f"Find atoms in {layer.name}")
-        return self._start(_Running(job, uid_of(layer), image, "finding atoms"), self._on_found)
+        running = _Running(job, uid_of(layer), image, "finding atoms", layer.data)
+        return self._start(running, self._on_found)
 
     def export(self, uid: str, folder: Path) -> bool:
         """Start writing the last result of an image into a folder."""
@@ -125,9 +128,12 @@ class Session(QObject):
         if result is None or layer is None:
             self.said.emit(uid, "There are no atoms to export yet: press Find atoms first.")
             return False
-        image = image_of(layer)
-        job = Job(_exporting(result.found, image, folder), f"Export atoms of {layer.name}")
-        return self._start(_Running(job, uid, image, "exporting atoms"), self._on_exported)
+        points = self.points(uid)
+        atoms = None if points is None else results.edited_atoms(points, result.found)
+        image = dataclasses.replace(result.image, axes=image_of(layer).axes)
+        job = Job(_exporting(result.found, image, folder, atoms), f"Export atoms of {layer.name}")
+        running = _Running(job, uid, image, "exporting atoms", layer.data)
+        return self._start(running, self._on_exported)
 
     def _start(self, running: _Running, succeeded: Callable[[Any], None]) -> bool:
         if self._running is not None:
@@ -186,7 +192,7 @@ class Session(QObject):
         if layer is None:
             self.said.emit("", "The image was removed in mid-run: its atoms were dropped.")
             return
-        if not _fits(found, layer):
+        if layer.data is not done.pixels:
             self.said.emit(
                 done.uid, f"{layer.name!r} has other pixels now: the result was dropped. Find again."
             )
@@ -194,6 +200,7 @@ class Session(QObject):
         self._results[done.uid] = Result(recalibrated(found, layer), done.image, done.job.elapsed)
         for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
             getattr(layer.events, name).connect(self._on_moved)
+        layer.events.data.connect(self._on_new_pixels)
         try:
             results.show(self._layers(), self._results[done.uid].found, layer)
         except Exception as error:  # noqa: BLE001 - a slot must not raise; it is worded and shown
@@ -203,6 +210,14 @@ class Session(QObject):
 
     def _on_moved(self, event: Any) -> None:
         self.follow(uid_of(event.source))
+
+    def _on_new_pixels(self, event: Any) -> None:
+        uid = uid_of(event.source)
+        if self._results.pop(uid, None) is not None:
+            self.said.emit(
+                uid, "The image has other pixels now: its atoms are those of the old ones. Find again."
+            )
+            self.running_changed.emit()
 
     def _on_exported(self, paths: list[Path]) -> None:
         done = self._end()
@@ -236,9 +251,11 @@ class Session(QObject):
 
     def _on_removed(self, event: Any) -> None:
         # Results are as large as the image: they go with it.
-        removed = notes_of(event.value).get("uid", "")
+        notes = notes_of(event.value)
         if is_plain_image(event.value):
-            self._results.pop(removed, None)
+            self._results.pop(notes.get("uid", ""), None)
+        elif notes.get("role") == results.ATOMS:
+            self.result_changed.emit(str(notes.get("parent_uid", "")))
 
 
 def _finding(image: Image, find: FindAtoms, refine: RefineAtoms) -> Callable[[], Work]:
@@ -251,16 +268,11 @@ def _finding(image: Image, find: FindAtoms, refine: RefineAtoms) -> Callable[[],
     return start
 
 
-def _exporting(found: Found, image: Image, folder: Path) -> Callable[[], Work]:
+def _exporting(found: Found, image: Image, folder: Path, atoms: Atoms | None) -> Callable[[], Work]:
     def start() -> Work:
         from napari_atomai.workflow.results import write_results
 
         yield Progress(0, 0, "writing files")
-        return write_results(found, image, folder)
+        return write_results(found, image, folder, atoms=atoms)
 
     return start
-
-
-def _fits(found: Found, layer: Layer) -> bool:
-    shape = tuple(layer.data.shape[:2]) if getattr(layer, "rgb", False) else tuple(layer.data.shape)
-    return tuple(found.probability.shape) == shape

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
 from napari_atomai.data.recipe import InputRecord, Record
 from napari_atomai.errors import AtomAIError, SaveFailed
@@ -25,8 +26,18 @@ _ALWAYS = ("atoms.csv", "atoms.xyz", "classes.tif", "probability.tif", "overlay.
 _FRAMES = "overlay_frame[0-9]*.png"
 
 
+EDITED = "The atoms were edited by hand after they were found."
+"""The note of a record whose atoms a person has changed."""
+
+
 def write_results(
-    found: Found, image: Image, folder: Path, *, overwrite: bool = False, pictures: int = 5
+    found: Found,
+    image: Image,
+    folder: Path,
+    *,
+    atoms: Atoms | None = None,
+    overwrite: bool = False,
+    pictures: int = 5,
 ) -> list[Path]:
     """Write tables, maps, pictures and the record of a result.
 
@@ -41,6 +52,8 @@ def write_results(
         What it was found in.
     folder : Path
         Where to; made when it is not there.
+    atoms : Atoms, optional
+        The atoms as a person has edited them, written instead of the result's own; the record says so.
     overwrite : bool
         Replace results of another input. Results of the same input are always replaced.
     pictures : int
@@ -60,7 +73,12 @@ def write_results(
     if not overwrite:
         check_folder(folder, found.record.input)
     with _beside(folder) as part:
-        _write_all(found, image, part, pictures)
+        record = found.record
+        if atoms is not None:
+            record = record.model_copy(update={"notes": (*record.notes, EDITED)})
+        kept = found.atoms if atoms is None else atoms
+        _write_all(found, kept, image, part, pictures)
+        export.write_text(record.to_json(), part / RECIPE)
         return _move(part, folder)
 
 
@@ -91,14 +109,12 @@ def shown_frames(n_frames: int, pictures: int) -> list[int]:
     return [int(i) for i in np.unique(np.linspace(0, n_frames - 1, count).round())] if count > 1 else [0]
 
 
-def _write_all(found: Found, image: Image, folder: Path, pictures: int) -> None:
-    atoms = found.atoms
+def _write_all(found: Found, atoms: Atoms, image: Image, folder: Path, pictures: int) -> None:
     export.write_csv(atoms, folder / "atoms.csv")
     export.write_xyz(atoms, folder / "atoms.xyz")
     export.write_tiff(_pages(found.classes), folder / "classes.tif", image.pixel_size)
     export.write_tiff(_pages(found.probability), folder / "probability.tif", image.pixel_size)
-    _draw(found, image, folder, pictures)
-    export.write_text(found.record.to_json(), folder / RECIPE)
+    _draw(atoms, image, folder, pictures)
 
 
 def _pages(maps: NDArray[Any]) -> NDArray[Any]:
@@ -106,11 +122,10 @@ def _pages(maps: NDArray[Any]) -> NDArray[Any]:
     return maps if maps.ndim == 2 else maps.reshape(-1, *maps.shape[-2:])
 
 
-def _draw(found: Found, image: Image, folder: Path, pictures: int) -> None:
+def _draw(atoms: Atoms, image: Image, folder: Path, pictures: int) -> None:
     # matplotlib is loaded here, not with the module: who only reads records does not wait for it.
     from napari_atomai import plots
 
-    atoms = found.atoms
     for frame in shown_frames(image.n_frames, pictures):
         of = f", frame {frame} of {image.n_frames}" if image.n_frames > 1 else ""
         name = f"overlay_frame{frame:04d}.png" if frame else "overlay.png"

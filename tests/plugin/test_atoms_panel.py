@@ -445,7 +445,7 @@ def test_two_images_of_one_name_are_told_apart(panel, viewer, layer, picture, fi
 def test_export_writes_what_is_shown_with_todays_calibration(with_atoms, layer, until, tmp_path, monkeypatch):
     written = []
 
-    def write_results(found, image, folder):
+    def write_results(found, image, folder, *, atoms=None):
         written.append((found, image, folder))
         return [folder / "atoms.csv"]
 
@@ -530,3 +530,26 @@ def test_the_real_finder_finds_the_columns_of_a_simulated_crystal(qtbot, viewer,
     assert np.mean(distance < 2) > 0.95
     assert viewer.layers.units is not None
     assert panel.session.result(uid_of(layer)).found.record.model.sha256
+
+
+def test_a_slider_moved_in_mid_run_holds_for_the_result(panel, finder, layer, until):
+    finder.pause = 0.05
+    panel.find()
+    until(lambda: finder.calls)
+    panel.form.threshold.setValue(90)
+    until(lambda: panel.session.job is None)
+
+    assert panel.session.result(uid_of(layer)).found.threshold == 0.9
+    assert points_of(panel, layer).features["score"].min() >= 0.9
+
+
+def test_counts_follow_what_is_deleted_on_the_screen(with_atoms, viewer, layer):
+    points = points_of(with_atoms, layer)
+    shown = []
+    with_atoms.form.show_counts = shown.append
+    points.selected_data = {0, 1, 2}
+    points.remove_selected()
+    assert sum(count for _, count in shown[-1]) == len(points.data)
+    viewer.layers.remove(points)
+    assert shown[-1] == {}
+    assert with_atoms.table.model.rowCount() == 0

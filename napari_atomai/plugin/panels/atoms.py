@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _POINTS_EVERY = 40
 """Milliseconds between two redraws of the points while the threshold is dragged."""
+_SAME = 1e-6
 _CLASSES_AFTER = 250
 """Milliseconds of rest before the class map follows the threshold."""
 
@@ -71,6 +72,7 @@ class AtomsPanel(QWidget):
         session.running_changed.connect(self._on_running)
         session.result_changed.connect(self._on_result)
         session.said.connect(self._on_said)
+        self.table.refilled.connect(self._show_counts)
 
     # --- what the user does ---
 
@@ -153,9 +155,15 @@ class AtomsPanel(QWidget):
         self.form.show_progress(progress, left)
 
     def _on_result(self, uid: str) -> None:
-        if uid == self.form.picker.uid:
-            self._on_running()
-            self._show_result(uid)
+        if uid != self.form.picker.uid:
+            return
+        result, wanted = self.session.result(uid), self.form.threshold.value() / 100
+        if result is not None and abs(result.found.threshold - wanted) > _SAME:
+            self.session.set_threshold(uid, wanted)  # the slider was moved in mid-run; comes back here
+            self.session.show_classes(uid)
+            return
+        self._on_running()
+        self._show_result(uid)
 
     def _on_said(self, uid: str, sentence: str) -> None:
         if uid in ("", self.form.picker.uid):
@@ -171,10 +179,14 @@ class AtomsPanel(QWidget):
                 layer = self.form.picker.layer()
                 self.form.say("Press Find atoms." if layer is not None else "Open an image first.")
             return
-        atoms = atoms_of(points)
-        counts = atoms.counts()
+        self.form.say(in_words(result, len(points.data)))
+
+    def _show_counts(self) -> None:
+        points = self.session.points(self.form.picker.uid)
+        if points is None or len(points.features) != len(points.data):
+            return
+        counts = atoms_of(points).counts()
         self.form.show_counts(dict(zip(counts.items(), colours_of(len(counts)), strict=True)))
-        self.form.say(in_words(result, len(atoms)))
 
 
 def in_words(result: Result, count: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, QObject
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QObject, Signal
 from qtpy.QtWidgets import QAbstractItemView, QTableView
 
 from napari_atomai.plugin.connections import Connections
@@ -26,6 +26,8 @@ class TableLink(QObject):
     viewer : napari.Viewer
         Its camera is centred on the atom of the row that was clicked.
     """
+
+    refilled = Signal()
 
     def __init__(self, view: QTableView, viewer: Any) -> None:
         super().__init__(view)
@@ -77,6 +79,7 @@ class TableLink(QObject):
             self._model.set_columns(columns, colours)
         finally:
             self._busy = False
+        self.refilled.emit()
         if list(columns) != self._headers:
             self._headers = list(columns)
             self._view.resizeColumnsToContents()
