@@ -157,6 +157,15 @@ def pixel_size_nm(layer: Layer) -> tuple[float, float] | None:
     return None if rows is None or columns is None else (rows, columns)
 
 
+def without_unit(layers: Iterable[Layer]) -> str:
+    """Say which image keeps the scale bar from having a unit; empty when none does."""
+    images = [layer for layer in layers if is_plain_image(layer)]
+    bare = [layer.name for layer in images if pixel_size_nm(layer) is None]
+    if not bare or len(bare) == len(images):
+        return ""
+    return f"{bare[0]!r} has no pixel size, so the scale bar has no unit: choose it here and give it one."
+
+
 def origin_nm(layer: Layer) -> tuple[float, float]:
     """Position of pixel (0, 0) as (row, column) in nm; zeros when the layer is not calibrated."""
     rows, columns = (_axis(layer, i, layer.ndim).offset_nm for i in (layer.ndim - 2, layer.ndim - 1))

@@ -13,7 +13,7 @@ from napari.layers import Image as ImageLayer
 from napari_atomai.data.image import NO_CALIBRATION
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
 from napari_atomai.plugin import results
-from napari_atomai.plugin.layers import image_of, uid_of
+from napari_atomai.plugin.layers import image_of, uid_of, without_unit
 from napari_atomai.plugin.session import Session
 from napari_atomai.workflow.results import EDITED
 
@@ -116,3 +116,11 @@ def test_the_note_on_calibration_follows_the_calibration(layer, find_result, pic
     assert NO_CALIBRATION in bare.notes
     layer.units = ("nm", "nm")
     assert NO_CALIBRATION not in results.recalibrated(bare, layer).notes
+
+
+def test_an_image_that_takes_the_unit_from_the_scale_bar_is_named(viewer, layer, picture):
+    assert without_unit(viewer.layers) == ""
+    viewer.layers.append(ImageLayer(picture[0], name="bare"))
+    assert "'bare' has no pixel size" in without_unit(viewer.layers)
+    viewer.layers.remove(layer)
+    assert without_unit(viewer.layers) == ""

@@ -12,7 +12,7 @@ from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import RefineAtoms
 from napari_atomai.errors import AtomAIError
 from napari_atomai.plugin.connections import Connections
-from napari_atomai.plugin.layers import calibrate, pixel_size_nm
+from napari_atomai.plugin.layers import calibrate, pixel_size_nm, without_unit
 from napari_atomai.plugin.messages import explain, time_left
 from napari_atomai.plugin.panels.layout import AtomsForm, scrolled
 from napari_atomai.plugin.panels.link import TableLink
@@ -50,6 +50,7 @@ class AtomsPanel(QWidget):
         self._points_timer = self._timer(_POINTS_EVERY, self._apply_threshold)
         self._classes_timer = self._timer(_CLASSES_AFTER, self._apply_classes)
         self._image_events = Connections(self)
+        self._layer_events = Connections(self)
         self._wire()
         self._on_image(self.form.picker.uid)
 
@@ -73,6 +74,7 @@ class AtomsPanel(QWidget):
         session.result_changed.connect(self._on_result)
         session.said.connect(self._on_said)
         self.table.refilled.connect(self._show_counts)
+        self._layer_events.connect(self.viewer.layers.events.inserted, self._on_layers)
 
     # --- what the user does ---
 
@@ -137,6 +139,11 @@ class AtomsPanel(QWidget):
         if result is not None:
             self.form.set_threshold(result.found.threshold)
         self._show_result(uid)
+
+    def _on_layers(self, _event: Any = None) -> None:
+        sentence = without_unit(self.viewer.layers)
+        if sentence and self.session.job is None:
+            self.form.say(sentence)
 
     def _show_pixel_size(self, _event: Any = None) -> None:
         layer = self.form.picker.layer()
