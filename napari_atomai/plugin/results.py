@@ -37,6 +37,7 @@ _RING = 0.10
 _SMALLEST_DISC = 3.0
 _TREE_SAMPLE = 4000
 _MANUAL = "manual"
+_NEXT_ID = "next_id"
 _REMOVED = "removed_ids"
 """Entry of a Points layer's notes: the model's atoms that a person has taken away."""
 _HIDDEN = ("frame", "row_px", "col_px", "x_nm", "y_nm")
@@ -69,10 +70,7 @@ def show(layers: LayerList, found: Found, parent: Layer) -> Points:
         probability.data = found.probability
         note_record(probability, found)
     show_classes(layers, found, parent)
-    points = find_layer(layers, ATOMS, uid_of(parent))
-    if points is not None:
-        points.metadata[KEY][_REMOVED] = []  # a new run finds anew
-    return show_atoms(layers, found, parent)
+    return show_atoms(layers, found, parent, new_run=True)
 
 
 def show_classes(layers: LayerList, found: Found, parent: Layer) -> None:
@@ -85,14 +83,19 @@ def show_classes(layers: LayerList, found: Found, parent: Layer) -> None:
         note_record(layer, found)
 
 
-def show_atoms(layers: LayerList, found: Found, parent: Layer) -> Points:
-    """Show the atoms above the result's threshold; atoms set by hand stay."""
+def show_atoms(layers: LayerList, found: Found, parent: Layer, *, new_run: bool = False) -> Points:
+    """Show the atoms above the result's threshold; atoms set by hand stay.
+
+    Those that were moved or taken away by hand stay so, too, unless a new run has found them anew.
+    """
     points = find_layer(layers, ATOMS, uid_of(parent))
     if points is None:
         points = _points_layer(found, parent)
         layers.append(points)
     else:
-        _change_points(points, found)
+        if new_run:
+            points.metadata[KEY][_REMOVED] = []
+        _change_points(points, found, new_run=new_run)
         note_record(points, found)
     return points
 
@@ -106,6 +109,7 @@ def note_record(layer: Layer, found: Found) -> None:
 def _entry(role: str, parent: Layer, found: Found) -> dict[str, Any]:
     notes: dict[str, Any] = {"role": role, "parent_uid": uid_of(parent), "record": found.record.to_json()}
     notes["class_names"] = list(found.candidates.class_names)
+    notes[_NEXT_ID] = len(found.candidates)
     notes["leading_shape"] = list(found.probability.shape[:-2])
     return {KEY: {**notes, "notes": list(found.notes)}}
 
@@ -176,7 +180,7 @@ def _points_layer(found: Found, parent: Layer) -> Points:
     return _own(points)
 
 
-def _change_points(points: Points, found: Found) -> None:
+def _change_points(points: Points, found: Found, *, new_run: bool) -> None:
     removed = points.metadata[KEY].get(_REMOVED, [])
     atoms = found.atoms.keep(~np.isin(found.atoms.ids, removed))
     source = np.asarray(points.features.get("source", np.empty(len(points.data), object)))
@@ -188,12 +192,18 @@ def _change_points(points: Points, found: Found) -> None:
         columns[name] = np.concatenate([column, np.asarray(tail, dtype=column.dtype)])
     names = list(atoms.class_names)
     points.selected_data = set()
-    points.data = np.concatenate([coordinates(atoms, found.probability.shape), kept])
+    where = coordinates(atoms, found.probability.shape)
+    if not new_run and "id" in points.features:
+        shown = np.where(source == _MANUAL, -1, points.features["id"].to_numpy())
+        _, here, there = np.intersect1d(atoms.ids, shown, return_indices=True)
+        where[here, -2:] = points.data[there, -2:]
+    points.data = np.concatenate([where, kept])
     points.features = columns
     if len(points.data):  # napari takes no empty table of colours
         points.border_color = _colours(columns["class"], names)
     points.size = disc_size(found)
     points.metadata[KEY]["class_names"] = names
+    points.metadata[KEY][_NEXT_ID] = len(found.candidates)
 
 
 def coordinates(atoms: Atoms, shape: Sequence[int]) -> NDArray[np.float64]:
@@ -314,7 +324,8 @@ def _mark_by_hand(event: Any) -> None:
         features.loc[features.index[nameless], "class"] = names[0]
     if "id" in features:
         others = features["id"].drop(features.index[new])
-        first = int(others.max()) + 1 if len(others) else 0
+        # Candidates that the threshold hides have numbers, too.
+        first = max(int(others.max()) + 1 if len(others) else 0, points.metadata[KEY].get(_NEXT_ID, 0))
         features.loc[features.index[new], "id"] = first + np.arange(len(new))
     features.loc[features.index[new], "source"] = _MANUAL
     points.features = features

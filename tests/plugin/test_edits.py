@@ -124,3 +124,27 @@ def test_an_image_that_takes_the_unit_from_the_scale_bar_is_named(viewer, layer,
     assert "'bare' has no pixel size" in without_unit(viewer.layers)
     viewer.layers.remove(layer)
     assert without_unit(viewer.layers) == ""
+
+
+def test_an_atom_that_was_moved_stays_where_it_was_put(session, layer, until):
+    points = session.points(uid_of(layer))
+    data = points.data.copy()
+    data[3] += 1.5
+    points.data = data
+    session.set_threshold(uid_of(layer), 0.06)
+    where = points.data[list(points.features["id"]).index(3)]
+    np.testing.assert_allclose(where, data[3])
+    session.find(layer, FindAtoms(), RefineAtoms())
+    until(lambda: session.job is None)
+    fitted = points.data[list(points.features["id"]).index(3)]
+    np.testing.assert_allclose(fitted, data[3] - 1.5)
+
+
+def test_a_hand_set_atom_has_a_number_that_no_hidden_candidate_has(session, layer):
+    points = session.points(uid_of(layer))
+    session.set_threshold(uid_of(layer), 0.8)
+    points.add([[30.5, 40.5]])
+    session.set_threshold(uid_of(layer), 0.06)
+    ids = list(points.features["id"])
+    assert len(set(ids)) == len(ids)
+    np.testing.assert_allclose(points.data[list(points.features["source"]).index("manual")], [30.5, 40.5])
