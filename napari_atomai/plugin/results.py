@@ -38,6 +38,8 @@ _SMALLEST_DISC = 3.0
 _TREE_SAMPLE = 4000
 _MANUAL = "manual"
 _NEXT_ID = "next_id"
+_EDITED = "edited_atoms"
+"""Entry of a Points layer's notes: row, column and class of the model's atoms that a person has changed."""
 _REMOVED = "removed_ids"
 """Entry of a Points layer's notes: the model's atoms that a person has taken away."""
 _HIDDEN = ("frame", "row_px", "col_px", "x_nm", "y_nm")
@@ -186,24 +188,52 @@ def _change_points(points: Points, found: Found, *, new_run: bool) -> None:
     source = np.asarray(points.features.get("source", np.empty(len(points.data), object)))
     by_hand = np.flatnonzero(source == _MANUAL)
     kept, kept_features = points.data[by_hand], points.features.iloc[by_hand]
+    if new_run:
+        points.metadata[KEY][_EDITED] = {}
+    else:
+        _remember_edited(points, found, source)
+    atoms = _with_edits(atoms, points.metadata[KEY].get(_EDITED, {}))
     columns = features_of(atoms)
+    if len(by_hand) and new_run and "id" in kept_features:  # the new candidates have their own numbers
+        kept_features = kept_features.assign(id=len(found.candidates) + np.arange(len(kept)))
     for name, column in columns.items():
         tail = kept_features.get(name, np.full(len(kept), np.nan))
         columns[name] = np.concatenate([column, np.asarray(tail, dtype=column.dtype)])
     names = list(atoms.class_names)
     points.selected_data = set()
-    where = coordinates(atoms, found.probability.shape)
-    if not new_run and "id" in points.features:
-        shown = np.where(source == _MANUAL, -1, points.features["id"].to_numpy())
-        _, here, there = np.intersect1d(atoms.ids, shown, return_indices=True)
-        where[here, -2:] = points.data[there, -2:]
-    points.data = np.concatenate([where, kept])
+    points.data = np.concatenate([coordinates(atoms, found.probability.shape), kept])
     points.features = columns
     if len(points.data):  # napari takes no empty table of colours
         points.border_color = _colours(columns["class"], names)
     points.size = disc_size(found)
     points.metadata[KEY]["class_names"] = names
     points.metadata[KEY][_NEXT_ID] = len(found.candidates)
+
+
+def _remember_edited(points: Points, found: Found, source: NDArray[Any]) -> None:
+    """Note where a person has put an atom of the model, and what class it was given."""
+    shown = atoms_of(points)
+    model = shown.keep(source != _MANUAL)
+    _, here, there = np.intersect1d(model.ids, found.candidates.ids, return_indices=True)
+    model, own = model.keep(here), found.candidates.keep(there)
+    labels = np.array(model.class_names, object)[model.classes]
+    changed = (model.positions != own.positions).any(axis=1)
+    changed |= labels != np.array(own.class_names, object)[own.classes]
+    edits = points.metadata[KEY].setdefault(_EDITED, {})
+    for i in np.flatnonzero(changed):  # what a person did by hand: few
+        edits[int(model.ids[i])] = (*model.positions[i].tolist(), str(labels[i]))
+
+
+def _with_edits(atoms: Atoms, edits: dict[int, tuple[float, float, str]]) -> Atoms:
+    rows = np.flatnonzero(np.isin(atoms.ids, list(edits)))
+    if len(rows) == 0:
+        return atoms
+    chosen = [edits[int(name)] for name in atoms.ids[rows]]
+    names = tuple(dict.fromkeys([*atoms.class_names, *(label for *_, label in chosen)]))
+    positions, classes = atoms.positions.copy(), atoms.classes.copy()
+    positions[rows] = [place for *place, _ in chosen]
+    classes[rows] = [names.index(label) for *_, label in chosen]
+    return dataclasses.replace(atoms, positions=positions, classes=classes, class_names=names)
 
 
 def coordinates(atoms: Atoms, shape: Sequence[int]) -> NDArray[np.float64]:
@@ -291,8 +321,13 @@ def _nearest(atoms: Atoms) -> float:
 def edited_atoms(points: Points, found: Found) -> Atoms | None:
     """Return the atoms of a layer if a person has changed them since they were found, else None."""
     atoms, own = atoms_of(points), found.atoms
-    same = np.array_equal(atoms.ids, own.ids) and np.array_equal(atoms.positions, own.positions)
-    return None if same and np.array_equal(atoms.frames, own.frames) else atoms
+    same = (
+        np.array_equal(atoms.ids, own.ids)
+        and np.array_equal(atoms.positions, own.positions)
+        and np.array_equal(atoms.frames, own.frames)
+        and np.array_equal(atoms.table()["class"], own.table()["class"])
+    )
+    return None if same else atoms
 
 
 def _remember_removed(event: Any) -> None:

@@ -69,6 +69,7 @@ class _Running:
     image: Image
     doing: str
     pixels: Any  # the layer's own data at the start: another object later means other pixels
+    finding: bool = False
 
 
 class Session(QObject):
@@ -90,6 +91,7 @@ class Session(QObject):
         self._viewer = weakref.ref(getattr(viewer, "__wrapped__", viewer))
         self._running: _Running | None = None
         self._results: dict[str, Result] = {}
+        self._wanted: float | None = None  # the threshold chosen while the atoms are still being found
         viewer.layers.events.removed.connect(self._on_removed)
 
     # --- what a panel asks ---
@@ -111,6 +113,10 @@ class Session(QObject):
         """Return the Points layer with the atoms of an image, or None."""
         return find_layer(self._layers(), results.ATOMS, uid)
 
+    def is_finding(self, uid: str) -> bool:
+        """Tell whether the atoms of an image are being found just now."""
+        return self._running is not None and self._running.finding and self._running.uid == uid
+
     def find(self, layer: Layer, find: FindAtoms, refine: RefineAtoms) -> bool:
         """Start finding the atoms of an image; False and a sentence if that cannot be."""
         try:
@@ -119,7 +125,7 @@ class Session(QObject):
             self._tell(error, "finding atoms")
             return False
         job = Job(_finding(image, find, refine), f"Find atoms in {layer.name}")
-        running = _Running(job, uid_of(layer), image, "finding atoms", layer.data)
+        running = _Running(job, uid_of(layer), image, "finding atoms", layer.data, finding=True)
         return self._start(running, self._on_found)
 
     def export(self, uid: str, folder: Path) -> bool:
@@ -156,6 +162,8 @@ class Session(QObject):
 
     def set_threshold(self, uid: str, threshold: float) -> None:
         """Show the last result of an image under another threshold; nothing is computed again."""
+        if self.is_finding(uid):
+            self._wanted = threshold
         result, layer = self._results.get(uid), self.layer(uid)
         if result is None or layer is None:
             return
@@ -187,7 +195,7 @@ class Session(QObject):
     # --- how a job ends ---
 
     def _on_found(self, found: Found) -> None:
-        done = self._end()
+        wanted, done = self._wanted, self._end()
         layer = self.layer(done.uid)
         if layer is None:
             self.said.emit("", "The image was removed in mid-run: its atoms were dropped.")
@@ -197,6 +205,8 @@ class Session(QObject):
                 done.uid, f"{layer.name!r} has other pixels now: the result was dropped. Find again."
             )
             return
+        if wanted is not None:
+            found = found.at(wanted)
         self._results[done.uid] = Result(recalibrated(found, layer), done.image, done.job.elapsed)
         for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
             getattr(layer.events, name).connect(self._on_moved)
@@ -234,7 +244,7 @@ class Session(QObject):
         self.said.emit("", "Stopped. What was there before is unchanged.")
 
     def _end(self) -> _Running:
-        done, self._running = self._running, None
+        done, self._running, self._wanted = self._running, None, None
         assert done is not None
         self.running_changed.emit()
         return done

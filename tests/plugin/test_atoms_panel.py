@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDoubleSpinBox
 from scipy.spatial import cKDTree
 
 from napari_atomai.data.image import Image
@@ -553,3 +554,39 @@ def test_counts_follow_what_is_deleted_on_the_screen(with_atoms, viewer, layer):
     viewer.layers.remove(points)
     assert shown[-1] == {}
     assert with_atoms.table.model.rowCount() == 0
+
+
+def test_two_panels_of_one_viewer_show_the_same_threshold(qtbot, panel, viewer, layer, until):
+    other = AtomsPanel(viewer)
+    qtbot.addWidget(other)
+    panel.form.threshold.setValue(80)
+    panel.find()
+    until(lambda: panel.session.job is None)
+    assert other.form.threshold.value() == 80
+
+    other.form.threshold.setValue(60)
+    until(lambda: panel.session.result(uid_of(layer)).found.threshold == 0.6)
+    assert panel.form.threshold.value() == 60
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "after"), [(0, 1, 3), (3, 2, 0), (0, 3, 3), (0, 4.5, 4.5), (9, 0, 0)]
+)
+def test_the_spacing_goes_from_automatic_to_the_finest_there_is(panel, before, typed, after):
+    box = panel.form.findChild(QDoubleSpinBox, "spacing")
+    box.setValue(before)
+    box.setValue(typed)
+    assert box.value() == after
+
+
+def test_an_image_without_unit_is_named_after_a_run_and_at_opening(
+    qtbot, panel, viewer, layer, picture, until
+):
+    add(viewer, picture[0], pixel_size=None, name="bare")
+    panel.form.picker.choose(uid_of(layer))
+    panel.find()
+    until(lambda: panel.session.job is None)
+    assert "'bare' has no pixel size" in status(panel)
+    other = AtomsPanel(viewer)
+    qtbot.addWidget(other)
+    assert "'bare' has no pixel size" in status(other)

@@ -148,3 +148,42 @@ def test_a_hand_set_atom_has_a_number_that_no_hidden_candidate_has(session, laye
     ids = list(points.features["id"])
     assert len(set(ids)) == len(ids)
     np.testing.assert_allclose(points.data[list(points.features["source"]).index("manual")], [30.5, 40.5])
+
+
+def test_a_moved_atom_that_the_threshold_hid_comes_back_where_it_was_put(session, layer):
+    points = session.points(uid_of(layer))
+    data = points.data.copy()
+    data[-1] += 1.5
+    points.data = data
+    number = int(points.features["id"].iloc[-1])
+    session.set_threshold(uid_of(layer), 0.95)
+    session.set_threshold(uid_of(layer), 0.06)
+    np.testing.assert_allclose(points.data[list(points.features["id"]).index(number)], data[-1])
+
+
+def test_a_class_given_by_hand_survives_the_threshold_and_is_exported(session, layer, until, tmp_path):
+    points = session.points(uid_of(layer))
+    features = points.features.copy()
+    assert features.loc[0, "class"] == "A"
+    features.loc[0, "class"] = "B"
+    points.features = features
+    session.set_threshold(uid_of(layer), 0.06)
+    assert points.features["class"].iloc[0] == "B"
+    session.export(uid_of(layer), tmp_path / "out")
+    until(lambda: session.job is None, timeout=30000)
+    assert pd.read_csv(tmp_path / "out" / "atoms.csv")["class"][0] == "B"
+
+
+def test_numbers_stay_apart_when_a_new_run_finds_more(session, layer, finder, until):
+    every = finder.positions
+    finder.positions = every[:10]
+    session.find(layer, FindAtoms(), RefineAtoms())
+    until(lambda: session.job is None)
+    points = session.points(uid_of(layer))
+    points.add([[30.5, 40.5]])
+    finder.positions = every
+    session.find(layer, FindAtoms(), RefineAtoms())
+    until(lambda: session.job is None)
+    ids = list(points.features["id"])
+    assert len(set(ids)) == len(ids)
+    assert (points.features["source"] == "manual").sum() == 1

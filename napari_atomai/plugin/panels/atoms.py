@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _POINTS_EVERY = 40
 """Milliseconds between two redraws of the points while the threshold is dragged."""
-_SAME = 1e-6
 _CLASSES_AFTER = 250
 """Milliseconds of rest before the class map follows the threshold."""
 
@@ -105,7 +104,8 @@ class AtomsPanel(QWidget):
 
     def _on_threshold(self) -> None:
         self.form.show_threshold()
-        if self.session.result(self.form.picker.uid) is None:
+        uid = self.form.picker.uid
+        if self.session.result(uid) is None and not self.session.is_finding(uid):
             return
         # Started once and left to run out: dragging redraws at a steady pace instead of never.
         if not self._points_timer.isActive():
@@ -164,11 +164,9 @@ class AtomsPanel(QWidget):
     def _on_result(self, uid: str) -> None:
         if uid != self.form.picker.uid:
             return
-        result, wanted = self.session.result(uid), self.form.threshold.value() / 100
-        if result is not None and abs(result.found.threshold - wanted) > _SAME:
-            self.session.set_threshold(uid, wanted)  # the slider was moved in mid-run; comes back here
-            self.session.show_classes(uid)
-            return
+        result = self.session.result(uid)
+        if result is not None and not self._points_timer.isActive():
+            self.form.set_threshold(result.found.threshold)  # another panel may have changed it
         self._on_running()
         self._show_result(uid)
 
@@ -184,9 +182,12 @@ class AtomsPanel(QWidget):
             self.form.show_counts({})
             if self.session.job is None:
                 layer = self.form.picker.layer()
-                self.form.say("Press Find atoms." if layer is not None else "Open an image first.")
+                self._say("Press Find atoms." if layer is not None else "Open an image first.")
             return
-        self.form.say(in_words(result, len(points.data)))
+        self._say(in_words(result, len(points.data)))
+
+    def _say(self, sentence: str) -> None:
+        self.form.say(" ".join(part for part in (sentence, without_unit(self.viewer.layers)) if part))
 
     def _show_counts(self) -> None:
         points = self.session.points(self.form.picker.uid)

@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_atomai.data.progress import Progress
-from napari_atomai.data.recipe import FindAtoms, RefineAtoms
+from napari_atomai.data.recipe import FINEST_SPACING, FindAtoms, RefineAtoms
 from napari_atomai.plugin.forms import RecipeForm
 from napari_atomai.plugin.panels.picker import ImagePicker
 
@@ -94,7 +94,19 @@ class AtomsForm(QWidget):
         self._find_form = RecipeForm(
             FindAtoms, [("contrast", "Atoms are"), ("spacing", "Spacing")], self._input, {"spacing": "px"}
         )
+        spacing = self._find_form.widget("spacing")
+        spacing.setKeyboardTracking(False)  # 12 is typed by way of 1
+        spacing.valueChanged.connect(self._skip_too_fine)
+        self._before = 0.0
         self._refine_form = RecipeForm(RefineAtoms, [("method", "Refine by")], self._input)
+
+    def _skip_too_fine(self, value: float) -> None:
+        """Go from automatic to the finest spacing there is, and back, without stopping between."""
+        if 0 < value < FINEST_SPACING:
+            value = FINEST_SPACING if self._before < FINEST_SPACING else 0.0
+            with QSignalBlocker(self._find_form.widget("spacing")):
+                self._find_form.widget("spacing").setValue(value)
+        self._before = value
 
     def _make_run(self) -> None:
         self.find_button = QPushButton("Find atoms")
