@@ -20,6 +20,7 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
 from napari_atomai.plugin import results
+from napari_atomai.plugin.edits import edited_atoms
 from napari_atomai.plugin.jobs import Job, Work
 from napari_atomai.plugin.layers import find_layer, follow, image_of, is_plain_image, notes_of, uid_of
 from napari_atomai.plugin.messages import explain
@@ -130,12 +131,14 @@ class Session(QObject):
 
     def export(self, uid: str, folder: Path) -> bool:
         """Start writing the last result of an image into a folder."""
-        result, layer = self._results.get(uid), self.layer(uid)
+        result, layer, points = self._results.get(uid), self.layer(uid), self.points(uid)
         if result is None or layer is None:
             self.said.emit(uid, "There are no atoms to export yet: press Find atoms first.")
             return False
-        points = self.points(uid)
-        atoms = None if points is None else results.edited_atoms(points, result.found)
+        if points is None:
+            self.said.emit(uid, "The atoms' layer was deleted: press Find atoms again to export them.")
+            return False
+        atoms = edited_atoms(points, result.found)
         image = dataclasses.replace(result.image, axes=image_of(layer).axes)
         job = Job(_exporting(result.found, image, folder, atoms), f"Export atoms of {layer.name}")
         running = _Running(job, uid, image, "exporting atoms", layer.data)

@@ -25,6 +25,6 @@ def write_xyz(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 def _atoms(data: Any, attributes: dict[str, Any]) -> Any:
     from napari.layers import Points
 
-    from napari_atomai.plugin.results import atoms_of
+    from napari_atomai.plugin.points import atoms_of
 
     return atoms_of(Points(data, **attributes))

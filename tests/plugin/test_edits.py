@@ -14,6 +14,7 @@ from napari_atomai.data.image import NO_CALIBRATION
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
 from napari_atomai.plugin import results
 from napari_atomai.plugin.layers import image_of, uid_of, without_unit
+from napari_atomai.plugin.points import atoms_of
 from napari_atomai.plugin.session import Session
 from napari_atomai.workflow.results import EDITED
 
@@ -104,7 +105,7 @@ def test_an_atom_set_by_hand_where_none_was_found_has_a_class_and_the_first_numb
     found = find_result(image_of(layer), np.empty((0, 2)))
     points = results.show(viewer.layers, found, layer)
     points.add([[30.0, 40.0]])
-    atoms = results.atoms_of(points)
+    atoms = atoms_of(points)
     assert atoms.counts() == {"A": 1, "B": 0}
     assert list(atoms.ids) == [0]
 
@@ -187,3 +188,12 @@ def test_numbers_stay_apart_when_a_new_run_finds_more(session, layer, finder, un
     ids = list(points.features["id"])
     assert len(set(ids)) == len(ids)
     assert (points.features["source"] == "manual").sum() == 1
+
+
+def test_an_export_after_the_atoms_were_deleted_is_refused_in_words(session, viewer, layer, tmp_path):
+    said = []
+    session.said.connect(lambda uid, sentence: said.append(sentence))
+    viewer.layers.remove(session.points(uid_of(layer)))
+    assert not session.export(uid_of(layer), tmp_path / "out")
+    assert "layer was deleted" in said[-1]
+    assert not (tmp_path / "out").exists()

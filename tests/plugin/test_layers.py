@@ -23,6 +23,7 @@ from napari_atomai.plugin.layers import (
     uid_of,
     world_of,
 )
+from napari_atomai.plugin.points import atoms_of
 
 
 def axes(unit_y="nm", unit_x="nm", scale=0.02, offset=0.0, *leading):
@@ -248,7 +249,7 @@ def test_result_layers_follow_an_image_that_is_calibrated_later(picture, find_re
     for child in viewer.layers:
         follow(child, layer)
 
-    assert results.atoms_of(points).positions_nm == pytest.approx(picture[1][: len(points.data)] * 0.03)
+    assert atoms_of(points).positions_nm == pytest.approx(picture[1][: len(points.data)] * 0.03)
     assert [str(unit) for unit in viewer.layers.units] == ["nanometer", "nanometer"]
 
 

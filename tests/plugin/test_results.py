@@ -8,6 +8,7 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.recipe import Record
 from napari_atomai.plugin import results
 from napari_atomai.plugin.layers import KEY, find_layer, image_layer_data, uid_of
+from napari_atomai.plugin.points import atoms_of
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_ring_colours_tell_the_classes_apart(shown):
 def test_atoms_come_back_from_their_points(shown):
     _, _, found, points = shown
 
-    atoms = results.atoms_of(points)
+    atoms = atoms_of(points)
 
     assert atoms.positions == pytest.approx(found.atoms.positions)
     assert atoms.classes.tolist() == found.atoms.classes.tolist()
@@ -107,7 +108,7 @@ def test_atoms_of_a_movie_keep_their_frames(find_result):
     points = results.show(viewer.layers, found, layer)
 
     assert points.data.tolist() == [[2, 1, 2], [0, 3, 4], [2, 5, 6]]
-    assert results.atoms_of(points).frames.tolist() == [2, 0, 2]
+    assert atoms_of(points).frames.tolist() == [2, 0, 2]
 
 
 def test_no_atoms_at_all_is_an_empty_layer_that_can_be_filled_later(shown, find_result):
@@ -116,7 +117,7 @@ def test_no_atoms_at_all_is_an_empty_layer_that_can_be_filled_later(shown, find_
 
     results.show(viewer.layers, find_result(image, np.empty((0, 2))), layer)
     assert len(points.data) == 0
-    assert len(results.atoms_of(points)) == 0
+    assert len(atoms_of(points)) == 0
     results.show(viewer.layers, found, layer)
 
     assert len(points.data) == len(found.atoms)

@@ -16,7 +16,8 @@ from napari_atomai.plugin.layers import calibrate, pixel_size_nm, without_unit
 from napari_atomai.plugin.messages import explain, time_left
 from napari_atomai.plugin.panels.layout import AtomsForm, scrolled
 from napari_atomai.plugin.panels.link import TableLink
-from napari_atomai.plugin.results import atoms_of, colours_of, spacing_px
+from napari_atomai.plugin.points import atoms_of, colours_of
+from napari_atomai.plugin.results import spacing_px
 from napari_atomai.plugin.session import Result, session_of
 
 if TYPE_CHECKING:

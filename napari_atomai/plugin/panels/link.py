@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QTableView
 from napari_atomai.plugin.connections import Connections
 from napari_atomai.plugin.layers import world_of
 from napari_atomai.plugin.panels.table import AtomsTable
-from napari_atomai.plugin.results import atoms_of, colours_of
+from napari_atomai.plugin.points import atoms_of, colours_of
 
 _MOST_ROWS = 2000
 """Selecting more points than this is not copied to the table: Qt would take seconds."""
