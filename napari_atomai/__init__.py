@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from napari_atomai.data.atoms import Atoms
     from napari_atomai.data.image import Image
     from napari_atomai.data.recipe import FindAtoms, RefineAtoms
-    from napari_atomai.files.reading import read
+    from napari_atomai.data.spectrum import Spectrum
+    from napari_atomai.files.reading import read, read_all
     from napari_atomai.workflow.find import find_atoms
 
 __version__ = "0.1.0"
@@ -20,11 +21,23 @@ _HOMES = {
     "FindAtoms": "napari_atomai.data.recipe",
     "Image": "napari_atomai.data.image",
     "RefineAtoms": "napari_atomai.data.recipe",
+    "Spectrum": "napari_atomai.data.spectrum",
     "find_atoms": "napari_atomai.workflow.find",
     "read": "napari_atomai.files.reading",
+    "read_all": "napari_atomai.files.reading",
 }
 
-__all__ = ["Atoms", "FindAtoms", "Image", "RefineAtoms", "__version__", "find_atoms", "read"]
+__all__ = [
+    "Atoms",
+    "FindAtoms",
+    "Image",
+    "RefineAtoms",
+    "Spectrum",
+    "__version__",
+    "find_atoms",
+    "read",
+    "read_all",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -269,19 +269,23 @@ def _images(path: Path, dataset: int | None, folder: Path) -> list[Job]:
     from napari_atomai.files.reading import read
 
     images = read(path)
-    usual = images.index(engine.first_picture(images))
-    if dataset is not None and dataset >= len(images):
+    # Counted with the spectra between them, as recipes record it.
+    numbered = {image.source.dataset: image for image in images if image.source is not None}
+    usual = next(i for i, image in numbered.items() if image is engine.first_picture(images))
+    if dataset not in (None, ALL_DATASETS, *numbered):
         raise BadOption(
             f"{path.name} holds {len(images)} image(s): there is no dataset {dataset}.",
-            remedy=f"Give --dataset 0 to {len(images) - 1}, or all.",
+            remedy=f"Give --dataset {', '.join(str(i) for i in numbered)}, or all.",
         )
     notes: tuple[str, ...] = ()
     if dataset is None and len(images) > 1:
-        notes = (f"this is image {usual} of {len(images)} in the file; --dataset takes another, or all",)
-    chosen = range(len(images)) if dataset == ALL_DATASETS else [usual if dataset is None else dataset]
+        notes = (
+            f"this is dataset {usual} of {len(images)} images in the file; --dataset takes another, or all",
+        )
+    chosen = list(numbered) if dataset == ALL_DATASETS else [usual if dataset is None else dataset]
     return [
-        Job(path.name, images[i], folder, notes)
+        Job(path.name, numbered[i], folder, notes)
         if i == usual
-        else Job(f"{path.name} [{i}]", images[i], folder.with_name(f"{folder.name}_dataset{i}"))
+        else Job(f"{path.name} [{i}]", numbered[i], folder.with_name(f"{folder.name}_dataset{i}"))
         for i in chosen
     ]

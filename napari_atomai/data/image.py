@@ -17,6 +17,8 @@ from napari_atomai.errors import BadImage, BadOption
 ENERGIES = frozenset({"eV", "keV", "meV"})
 """Units of an axis along which a spectrum runs."""
 
+_SPECTRAL = frozenset({"e", "energy", "energy loss", "wavelength", "wavenumber", "raman shift"})
+
 LENGTHS_IN_NM: Mapping[str, float] = MappingProxyType(
     {"pm": 1e-3, "Å": 0.1, "nm": 1.0, "µm": 1e3, "mm": 1e6, "m": 1e9}
 )
@@ -113,6 +115,8 @@ class Image:
         ``"original"``: the file's own tags; other keys: what we understood of them.
     notes : tuple of str
         Sentences a person should see: conversions made, calibration missing.
+    quantity, value_unit : str
+        What the pixels are ("intensity", "height") and their unit; empty when nobody said.
 
     Raises
     ------
@@ -126,6 +130,8 @@ class Image:
     source: Source | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    quantity: str = ""
+    value_unit: str = ""
 
     def __post_init__(self) -> None:
         _check_pixels(self.pixels)
@@ -201,8 +207,8 @@ class Image:
 
     @property
     def is_spectral(self) -> bool:
-        """Whether one of the axes is an energy: a spectrum image or a line scan, not a picture or a movie."""
-        return any(axis.unit in ENERGIES for axis in self.axes)
+        """Whether one of the axes is spectral: a spectrum image or a line scan, not a picture or a movie."""
+        return any(axis.unit in ENERGIES or axis.name.casefold() in _SPECTRAL for axis in self.axes)
 
     def frame(self, index: int) -> NDArray[Any]:
         """Frame number `index` as a NumPy array of shape (y, x); lazy pixels are read here."""

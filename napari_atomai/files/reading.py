@@ -12,15 +12,19 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from napari_atomai.data.image import Image, Source
+from napari_atomai.data.shaping import Part, as_dataset
+from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.errors import AtomAIError, BadImage, CannotRead, TooLarge
 from napari_atomai.files import flat, gatan, guard, hdf5, tiff
 from napari_atomai.files.guard import Limits
-from napari_atomai.files.shaping import Part, as_image
 
 _LOG = logging.getLogger(__name__)
 _ONE_AT_A_TIME = threading.RLock()  # catching warnings changes the state of the whole process
@@ -58,7 +62,39 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> list[
     TooLarge
         If it declares more than the budget.
     BadImage
-        If it holds no image: single spectra, complex numbers only.
+        If it holds no image: single spectra (`read_all` gives them), complex numbers only.
+    """
+    datasets = read_all(path, limits=limits)
+    images = [item for item in datasets if isinstance(item, Image)]
+    if not images:
+        count = len(datasets)
+        raise BadImage(
+            f"{Path(path).name} holds {count} single spectr{'um' if count == 1 else 'a'} and no image.",
+            why="Spectra and line scans are no pictures.",
+            remedy="Look at them in the Spectrum panel, or read them with read_all.",
+        )
+    return images
+
+
+def read_all(path: str | os.PathLike[str], *, limits: Limits | None = None) -> list[Image | Spectrum]:
+    """Read every dataset of a microscope file: images as `read` gives them, and spectra.
+
+    Parameters
+    ----------
+    path : path-like
+        A file of one of the `FORMATS`.
+    limits : Limits, optional
+        How much memory may be taken; half of what is free by default.
+
+    Returns
+    -------
+    list of Image or Spectrum
+        In the order of the file. ``source.dataset`` counts images and spectra together.
+
+    Raises
+    ------
+    CannotRead, TooLarge, BadImage
+        As `read`.
     """
     limits = limits or Limits()
     where = guard.check_path(path)
@@ -69,7 +105,7 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> list[
     with _ONE_AT_A_TIME, _listening() as said:
         try:
             parts = form.reader(where, limits)
-            images = _images(parts, where, stamp, limits)
+            datasets = _datasets(parts, where, stamp, limits)
         except AtomAIError:
             raise
         except Exception as error:
@@ -79,7 +115,7 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> list[
             parts = []
     for message in dict.fromkeys(said):
         _LOG.info("%s: the reader says: %s", where.name, message)
-    return images
+    return datasets
 
 
 def _let_go(error: BaseException | None, form: _Format) -> None:
@@ -160,29 +196,39 @@ def _cannot_read(path: Path, form: _Format, error: Exception, limits: Limits) ->
     )
 
 
-def _images(parts: list[Part], path: Path, stamp: tuple[int, int], limits: Limits) -> list[Image]:
-    images: list[Image] = []
+def _datasets(
+    parts: list[Part], path: Path, stamp: tuple[int, int], limits: Limits
+) -> list[Image | Spectrum]:
+    datasets: list[Image | Spectrum] = []
     left_out: list[BadImage] = []
-    spectra = 0
+    load = partial(_in_memory, name=path.name, limits=limits)
     for part in parts:
-        if sum(1 for n in part["data"].shape if n != 1) < 2 and part["data"].ndim != 2:
-            spectra += 1
-            continue
-        source = Source(path, len(images), str(part.get("reader", "")), stamp)
+        source = Source(path, len(datasets), str(part.get("reader", "")), stamp)
         try:
-            images.append(as_image(part, source, _name(part, path, len(parts)), limits))
+            datasets.append(as_dataset(part, source, _name(part, path, len(parts)), load))
         except BadImage as error:  # complex maps beside ordinary ones
             left_out.append(BadImage(f"{path.name}: {error.what}", why=error.why, remedy=error.remedy))
-    if not images and left_out:
+    if not datasets and left_out:
         raise left_out[0]
-    if not images:
-        count = f"{spectra} single spectr{'um' if spectra == 1 else 'a'}" if spectra else "nothing"
-        raise BadImage(
-            f"{path.name} holds {count} and no image.",
-            why="Single spectra cannot be shown as a picture yet.",
-            remedy="Open an image, a movie or a spectrum image.",
-        )
-    return images
+    if not datasets:
+        raise BadImage(f"{path.name} holds no image and no spectrum.", remedy="Choose another file.")
+    return datasets
+
+
+def _in_memory(pixels: Any, name: str, limits: Limits) -> Any:
+    guard.check_size(name, pixels.shape[-2:], pixels.dtype.itemsize, limits)
+    native = pixels.dtype.newbyteorder("=")
+    if pixels.dtype.kind == "f" and pixels.dtype.itemsize > 8:
+        native = np.dtype(np.float64)  # 80-bit floats: nothing downstream takes them
+    if pixels.nbytes <= limits.at_once:
+        if hasattr(pixels, "compute"):  # dask would leave a pool of threads behind for one small image
+            pixels = pixels.compute(scheduler="synchronous")
+        return np.ascontiguousarray(np.asarray(pixels), dtype=native)
+    if pixels.dtype == native:
+        return pixels
+    import dask.array as da
+
+    return da.asarray(pixels).astype(native)  # type: ignore[no-untyped-call]
 
 
 def _name(part: Part, path: Path, count: int) -> str:

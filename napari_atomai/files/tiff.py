@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_atomai.data.image import LENGTHS_IN_NM
+from napari_atomai.data.units import normalise_unit
 from napari_atomai.errors import BadImage, BadOption
 from napari_atomai.files.atomic import replacing
 from napari_atomai.files.guard import Limits, check_size
-from napari_atomai.files.units import normalise_unit
 
 _WRITABLE = ("uint8", "uint16", "float32")
 _IMAGEJ_BYTES = (4 << 30) - (64 << 20)

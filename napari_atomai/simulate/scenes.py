@@ -24,6 +24,12 @@ _EMPTY = Columns(np.empty((0, 2)), np.empty(0), np.empty((0, 2)))
 SPACINGS = (8.0, 21.0)
 """Range of nearest-neighbour distances in training images, pixels."""
 
+_RIM = 0.4
+"""Share of the full thickness below which a column lies on the rim."""
+
+_BY_LATTICE, _BY_ITSELF = (1.7, 0.9), (5.0, 3.0)
+"""Matched-filter ratios from which a column is certainly seen, and below which it certainly is not."""
+
 FINEST = 3.0
 """Smallest spacing, in pixels, of the coarse images that are enlarged for training."""
 
@@ -44,6 +50,9 @@ class Scene:
         Whether neighbours help to see a column (False: single atoms, or nothing).
     clutter : float
         Standard deviation of amorphous material, which a column must stand out of.
+    rim : array of bool, shape (N,), optional
+        Columns where the sample thins out. There the lattice is no evidence: whether it goes on is the
+        question.
     """
 
     columns: Columns
@@ -51,6 +60,7 @@ class Scene:
     spacing: float
     lattice: bool
     clutter: float = 0.0
+    rim: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +122,17 @@ def random_scene(rng: np.random.Generator, size: int, spacing: float, zoom: floa
         skirt_width=rng.uniform(1.8, 3.5),
     )
     film = np.zeros(shape, np.float32)
+    rim = None
     if kind == 2 or (kind < 2 and rng.random() < 0.15):
         thickness = _thickness(rng, shape, own)
-        columns = replace(columns, amplitudes=columns.amplitudes * _sample(thickness, columns.positions))
+        share = _sample(thickness, columns.positions)
+        rim = share < _RIM * float(thickness.max())
+        columns = replace(columns, amplitudes=columns.amplitudes * share)
         picture = picture * thickness
         film += float(rng.uniform(0.2, 4.0)) * thickness
     clutter = _clutter(rng, bool(kind == 3))
     picture = picture + film + _background(rng, shape, own, clutter)
-    return Scene(columns, np.clip(picture, 0, None), spacing, bool(kind < 3), clutter)
+    return Scene(columns, np.clip(picture, 0, None), spacing, bool(kind < 3), clutter, rim)
 
 
 def random_conditions(rng: np.random.Generator, spacing: float) -> Conditions:
@@ -260,7 +273,7 @@ def marks(scene: Scene, dose: float, read_noise: float) -> tuple[Picture, Pictur
 
     A column counts as visible when its signal stands out of the noise of its own pixels (the
     matched-filter ratio) and it is a maximum of the noiseless picture. Faint ones between certainly
-    seen and certainly unseen get weight 0.
+    seen and certainly unseen get weight 0, but not on a rim: the net shall not draw the lattice on there.
 
     Returns
     -------
@@ -276,11 +289,13 @@ def marks(scene: Scene, dose: float, read_noise: float) -> tuple[Picture, Pictur
     area = np.pi * columns.sigmas.prod(axis=1)
     ratio = columns.amplitudes * np.sqrt(area / variance)
     inside = ((columns.positions > -0.5) & (columns.positions < np.array(shape) - 0.5)).all(axis=1)
-    certain, hopeless = (1.7, 0.9) if scene.lattice else (5.0, 3.0)
+    rim = np.zeros(len(ratio), bool) if scene.rim is None else scene.rim
+    alone = rim | (not scene.lattice)
+    certain, hopeless = (np.where(alone, _BY_ITSELF[i], _BY_LATTICE[i]) for i in (0, 1))
     peak = _is_peak(scene.picture, columns, scene.spacing)
     strong = columns.amplitudes > max(0.03, 1.5 * scene.clutter)
     clear = (ratio >= certain) & peak & strong
-    doubtful = ~clear & (ratio >= hopeless)
+    doubtful = ~clear & (ratio >= hopeless) & ~rim
     radius = np.clip(0.22 * _gap(columns.positions, scene.spacing), 1.8, 4.2)
     _stamp(target, columns.positions[clear], radius[clear])
     unsure = np.zeros(shape, np.float32)

@@ -243,7 +243,7 @@ class TestDatasets:
         assert main(["find", "many.npy", "--out", "out"]) == 0
         assert [p.name for p in (here / "out").iterdir()] == ["many"]
         assert _record(here / "out" / "many").input.dataset == 1
-        assert "image 1 of 3" in capsys.readouterr().err
+        assert "holds 3 images, this is dataset 1;" in capsys.readouterr().err
 
     @pytest.mark.usefixtures("three")
     def test_a_number_takes_another_to_a_folder_of_its_own(self, here) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.errors import BadImage
 from napari_atomai.files.guard import Limits
-from napari_atomai.files.reading import FORMATS, can_read, read
+from napari_atomai.files.reading import FORMATS, can_read, read, read_all
 
 PLUGINS = {
     ".dm3": "digitalmicrograph",
@@ -77,11 +78,14 @@ def values(array: Any) -> np.ndarray[Any, Any]:
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # of the reader, asked on its own
 def test_a_real_file_is_read_as_its_reader_reports_it(shared_data: Path, name: str) -> None:
     shape, names, units, pixel_size = TABLE[name]
-    (image,) = read(shared_data / name)
+    (image,) = read_all(shared_data / name)
     part = reported(shared_data / name)
     assert image.shape == shape
     assert " ".join(axis.name for axis in image.axes) == names
     assert " ".join(axis.unit for axis in image.axes) == units
+    if isinstance(image, Spectrum):
+        np.testing.assert_array_equal(image.values, part["data"])
+        return
     assert image.pixel_size == (None if pixel_size is None else pytest.approx(pixel_size, rel=1e-5))
     assert any("No calibration" in note for note in image.notes) == (
         units == "pixel" or "pixel pixel" in units

@@ -13,16 +13,17 @@ import pytest
 import tifffile
 
 from napari_atomai.data.image import Source
+from napari_atomai.data.shaping import as_dataset
+from napari_atomai.data.tags import plain
 from napari_atomai.errors import BadImage, TooLarge
 from napari_atomai.files.guard import Limits
 from napari_atomai.files.reading import read
-from napari_atomai.files.shaping import as_image, plain
 
 SOURCE = Source(Path("/somewhere/file.xyz"))
 
 
 def image_of(data: Any, axes: list[dict[str, Any]], **more: Any) -> Any:
-    return as_image({"data": data, "axes": axes, **more}, SOURCE, "name", Limits(bytes_in_memory=1 << 30))
+    return as_dataset({"data": data, "axes": axes, **more}, SOURCE, "name")
 
 
 def axis(name: str | None, scale: float = 1.0, units: object = "nm", **more: Any) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def test_every_kind_of_number_is_read_in_the_computers_byte_order(tmp_path: Path
     [
         (np.zeros((4, 5), complex), "complex"),
         (np.zeros(5), "no image"),
-        (np.float64(3), "no image"),
+        (np.float64(3), "no spectrum"),
         (np.zeros((0, 5)), "empty"),
         (np.array([["a", "b"]]), "not numbers"),
         (np.zeros((4, 5), [("a", "f4")]), "records"),

@@ -1,20 +1,30 @@
-"""What a reader gives (array, axes as dictionaries) -> Image: order, units, notes."""
+"""What a reader gives (array, axes as dictionaries) -> Image or Spectrum: order, units, notes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_atomai.data.image import LENGTHS_IN_NM, NO_CALIBRATION, UNCALIBRATED, Axis, Image, Source, as_grey
+from napari_atomai.data.image import (
+    ENERGIES,
+    LENGTHS_IN_NM,
+    NO_CALIBRATION,
+    UNCALIBRATED,
+    Axis,
+    Image,
+    Source,
+    as_grey,
+)
+from napari_atomai.data.spectrum import Spectrum
+from napari_atomai.data.tags import plain
+from napari_atomai.data.units import preferred
 from napari_atomai.errors import CannotRead
-from napari_atomai.files.guard import Limits, check_size
-from napari_atomai.files.units import preferred
 
 Part = dict[str, Any]
-"""One dataset as RosettaSciIO gives it (data, axes, metadata, original_metadata), with notes and reader."""
+"""One dataset as RosettaSciIO gives it (data, axes, metadata, original_metadata), with notes and reader;
+``quantity`` and ``value_unit`` say what the values are, ``squeeze`` drops all dimensions of length one."""
 
 Axes = list[dict[str, Any]]
 
@@ -29,45 +39,54 @@ _NAMES = {
     "image series": "t",
     "depth": "z",
 }
-_ENERGY = frozenset({"eV", "keV", "meV"})
-_SMALL_TAG = 4096
 
 
-def as_image(part: Part, source: Source, name: str, limits: Limits) -> Image:
-    """Make an Image of one dataset.
+def as_dataset(
+    part: Part, source: Source | None = None, name: str = "image", load: Callable[[Any], Any] | None = None
+) -> Image | Spectrum:
+    """Make an Image or a Spectrum of one dataset.
 
     Parameters
     ----------
     part : Part
         Array and axes in the order of the array.
-    source : Source
+    source : Source, optional
         Where it comes from.
     name : str
         What to call it.
-    limits : Limits
-        Datasets up to ``limits.at_once`` bytes are brought into memory, in the computer's byte order.
+    load : callable, optional
+        Brings the array into memory, or refuses to; called when its dimensions are in order.
+
+    Returns
+    -------
+    Image or Spectrum
+        A Spectrum where one dimension is left, or two of which one is scanned (a line scan).
 
     Raises
     ------
     BadImage
-        If the pixels are not real numbers, or too few dimensions are left.
-    TooLarge
-        If one frame exceeds the budget.
+        If the values are not real numbers, or none are left.
+    CannotRead
+        If the axes do not fit the array.
     """
     pixels, axes = part["data"], _in_order(part["axes"], part["data"].shape)
     notes = list(part.get("notes", ()))
-    pixels, axes = _squeezed(pixels, axes, bool(part.get("squeeze")))
-    pixels, axes = _rows_first(pixels, axes, notes)
-    pixels, axes = _energy_first(pixels, axes, notes)
-    check_size(source.path.name, pixels.shape[-2:], pixels.dtype.itemsize, limits)
-    pixels = _in_memory(pixels, limits)
-    pixels, axes = _grey(pixels, axes, notes)
-    calibrated = _calibrated(axes, pixels.ndim, notes)
     metadata = {
         "original": plain(part.get("original_metadata") or {}),
         "understood": plain(part.get("metadata") or {}),
     }
-    return Image(pixels, calibrated, name=name, source=source, metadata=metadata, notes=tuple(notes))
+    meaning = {"quantity": str(part.get("quantity") or ""), "value_unit": str(part.get("value_unit") or "")}
+    pixels, axes = _squeezed(pixels, axes, bool(part.get("squeeze")))
+    if _is_spectrum(axes):
+        pixels, axes = _energy_last(pixels, axes)
+        pixels = load(pixels) if load else pixels
+        return Spectrum(pixels, _spectral(axes, notes), name, source, metadata, tuple(notes), **meaning)
+    pixels, axes = _rows_first(pixels, axes, notes)
+    pixels, axes = _energy_first(pixels, axes, notes)
+    pixels = load(pixels) if load else pixels
+    pixels, axes = _grey(pixels, axes, notes)
+    calibrated = _calibrated(axes, pixels.ndim, notes)
+    return Image(pixels, calibrated, name, source, metadata, tuple(notes), **meaning)
 
 
 def _in_order(axes: Sequence[Mapping[str, Any]], shape: Sequence[int]) -> Axes:
@@ -88,6 +107,26 @@ def _squeezed(pixels: Any, axes: Axes, everywhere: bool) -> tuple[Any, Axes]:
     return pixels.squeeze(axis=single), [axis for i, axis in enumerate(axes) if i not in single]
 
 
+def _is_spectrum(axes: Axes) -> bool:
+    if len(axes) != 2:
+        return len(axes) < 2
+    scanned = [bool(axis.get("navigate")) for axis in axes]
+    energies = [preferred(axis.get("units"))[0] in ENERGIES for axis in axes]
+    return scanned.count(True) == 1 or energies.count(True) == 1
+
+
+def _energy_last(pixels: Any, axes: Axes) -> tuple[Any, Axes]:
+    if len(axes) < 2:
+        return pixels, axes
+    energies = [preferred(axis.get("units"))[0] in ENERGIES for axis in axes]
+    first_runs = energies[0] if any(energies) else bool(axes[1].get("navigate"))
+    return (pixels.swapaxes(0, 1), axes[::-1]) if first_runs else (pixels, axes)
+
+
+def _spectral(axes: Axes, notes: list[str]) -> tuple[Axis, ...]:
+    return tuple(_axis(axis, "x" if i < len(axes) - 1 else "E", False, notes) for i, axis in enumerate(axes))
+
+
 def _rows_first(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]:
     names = [str(axis.get("name") or "").casefold() for axis in axes[-2:]]
     if names != ["x", "y"]:
@@ -103,21 +142,6 @@ def _energy_first(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]
         return pixels, axes
     notes.append("Spectrum image: its spectral axis is moved to the front, so that each slice is a map.")
     return np.moveaxis(pixels, -1, -3), [*axes[:-3], axes[-1], axes[-3], axes[-2]]
-
-
-def _in_memory(pixels: Any, limits: Limits) -> Any:
-    native = pixels.dtype.newbyteorder("=")
-    if pixels.dtype.kind == "f" and pixels.dtype.itemsize > 8:
-        native = np.dtype(np.float64)  # 80-bit floats: nothing downstream takes them
-    if pixels.nbytes <= limits.at_once:
-        if hasattr(pixels, "compute"):  # dask would leave a pool of threads behind for one small image
-            pixels = pixels.compute(scheduler="synchronous")
-        return np.ascontiguousarray(np.asarray(pixels), dtype=native)
-    if pixels.dtype == native:
-        return pixels
-    import dask.array as da
-
-    return da.asarray(pixels).astype(native)  # type: ignore[no-untyped-call]
 
 
 def _grey(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]:
@@ -152,7 +176,7 @@ def _calibrated(axes: Axes, ndim: int, notes: list[str]) -> tuple[Axis, ...]:
 def _axis(axis: Mapping[str, Any], fallback: str, spatial: bool, notes: list[str]) -> Axis:
     given = str(axis.get("name") or "").strip()
     unit, factor = preferred(axis.get("units"))
-    name = "E" if unit in _ENERGY and not spatial else _NAMES.get(given.casefold(), given or fallback)
+    name = "E" if unit in ENERGIES and not spatial else _NAMES.get(given.casefold(), given or fallback)
     scale, offset, even = _spacing(axis)
     scale, offset = scale * factor, offset * factor
     if unit != UNCALIBRATED and not even:
@@ -185,31 +209,3 @@ def _number(value: Any, default: float) -> float:
         return default if value is None else float(value)
     except (TypeError, ValueError):
         return float("nan")
-
-
-def plain(value: Any, depth: int = 0) -> Any:
-    """Turn a reader's metadata into plain Python: dict, list, str, numbers, small arrays.
-
-    Lazy arrays and long tables are replaced by their shape, so that tags never hold a file open.
-    """
-    if depth > 30:
-        return "…"
-    if isinstance(value, Mapping):
-        return {str(key): plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(item, depth + 1) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return _small_array(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace") if len(value) <= _SMALL_TAG else f"{len(value)} bytes"
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
-
-
-def _small_array(value: Any) -> NDArray[Any] | str:
-    if value.size > _SMALL_TAG or value.dtype.hasobject:
-        return f"array of shape {tuple(value.shape)}, {value.dtype}"
-    return np.array(value)

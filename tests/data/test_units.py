@@ -3,7 +3,7 @@ from __future__ import annotations
 import pint
 import pytest
 
-from napari_atomai.files.units import normalise_unit, preferred
+from napari_atomai.data.units import normalise_unit, preferred
 
 TABLE = [
     (
