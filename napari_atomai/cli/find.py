@@ -280,7 +280,7 @@ def _images(path: Path, dataset: int | None, folder: Path) -> list[Job]:
     notes: tuple[str, ...] = ()
     if dataset is None and len(images) > 1:
         notes = (
-            f"this is dataset {usual} of {len(images)} images in the file; --dataset takes another, or all",
+            f"the file holds {len(images)} images, this is dataset {usual}; --dataset takes another, or all",
         )
     chosen = list(numbered) if dataset == ALL_DATASETS else [usual if dataset is None else dataset]
     return [
