@@ -17,7 +17,7 @@ from napari_atomai.errors import BadImage, BadOption
 ENERGIES = frozenset({"eV", "keV", "meV"})
 """Units of an axis along which a spectrum runs."""
 
-_SPECTRAL = frozenset({"e", "energy", "energy loss", "wavelength", "wavenumber", "raman shift"})
+_SPECTRAL = frozenset({"e", "energy", "energy loss", "wavelength", "wavenumber", "raman shift", "bias"})
 
 LENGTHS_IN_NM: Mapping[str, float] = MappingProxyType(
     {"pm": 1e-3, "Å": 0.1, "nm": 1.0, "µm": 1e3, "mm": 1e6, "m": 1e9}
@@ -31,6 +31,7 @@ NO_CALIBRATION = "No calibration: lengths are in pixels until a pixel size is gi
 """The note of an image whose pixel size nobody has told us."""
 
 _RGB_CHANNELS = (3, 4)
+_ROWS_AT_ONCE = 256
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
@@ -179,6 +180,62 @@ class Image:
         axes = (*leading, Axis("y", rows, unit=spatial), Axis("x", columns, unit=spatial))
         return cls(pixels, axes[-pixels.ndim :], name=name, notes=notes)
 
+    @classmethod
+    def from_hyperspy(cls, signal: Any) -> Image:
+        """Make an image of a HyperSpy signal, calibration and metadata intact; lazy signals stay lazy.
+
+        Pictures are (y, x), stacks (t, y, x), spectrum images (E, y, x).
+
+        Raises
+        ------
+        BadOption
+            If it is no HyperSpy signal.
+        BadImage
+            If it holds spectra (`Spectrum.from_hyperspy` takes them), or values that are not real numbers.
+        """
+        from napari_atomai.data import exchange  # which needs this module
+
+        return exchange.only_image(exchange.of_hyperspy(signal))
+
+    def to_hyperspy(self) -> Any:
+        """Make a HyperSpy signal: Signal2D, or Signal1D (y, x | E) of a spectrum image.
+
+        Raises
+        ------
+        MissingExtra
+            If HyperSpy is not installed.
+        """
+        from napari_atomai.data import exchange
+
+        return exchange.to_hyperspy(self)
+
+    @classmethod
+    def from_sidpy(cls, dataset: Any) -> Image:
+        """Make an image of a sidpy Dataset, transposed by the types of its dimensions.
+
+        Raises
+        ------
+        BadOption
+            If it is no sidpy Dataset.
+        BadImage
+            If it holds spectra (`Spectrum.from_sidpy` takes them), or values that are not real numbers.
+        """
+        from napari_atomai.data import exchange
+
+        return exchange.only_image(exchange.of_sidpy(dataset))
+
+    def to_sidpy(self) -> Any:
+        """Make a sidpy Dataset with typed dimensions.
+
+        Raises
+        ------
+        MissingExtra
+            If sidpy is not installed.
+        """
+        from napari_atomai.data import exchange
+
+        return exchange.to_sidpy(self)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the pixels, (..., y, x)."""
@@ -208,7 +265,7 @@ class Image:
     @property
     def is_spectral(self) -> bool:
         """Whether one of the axes is spectral: a spectrum image or a line scan, not a picture or a movie."""
-        return any(axis.unit in ENERGIES or axis.name.casefold() in _SPECTRAL for axis in self.axes)
+        return any(_is_spectral(axis) for axis in self.axes)
 
     def frame(self, index: int) -> NDArray[Any]:
         """Frame number `index` as a NumPy array of shape (y, x); lazy pixels are read here."""
@@ -223,6 +280,11 @@ class Image:
         return dataclasses.replace(self, axes=axes, notes=notes)
 
 
+def _is_spectral(axis: Axis) -> bool:
+    name = axis.name.casefold()
+    return axis.unit in ENERGIES or name in _SPECTRAL or name.endswith(" sweep")
+
+
 def as_grey(array: Any) -> tuple[Any, tuple[str, ...]]:
     """Turn a colour picture (y, x, 3 or 4) into luminance; leave every other array alone.
 
@@ -235,8 +297,16 @@ def as_grey(array: Any) -> tuple[Any, tuple[str, ...]]:
     channels = array.shape[-1] if array.ndim == 3 else 0
     if channels not in _RGB_CHANNELS or min(array.shape[:2]) <= max(_RGB_CHANNELS):
         return array, ()
-    grey = (array[..., :3] @ _LUMINANCE).astype(np.float32)
+    grey = _luminance(array) if isinstance(array, np.ndarray) else (array[..., :3] @ _LUMINANCE).astype("f4")
     return grey, (f"Colour picture with {channels} channels: turned into luminance.",)
+
+
+def _luminance(colour: NDArray[Any]) -> NDArray[np.float32]:
+    grey = np.empty(colour.shape[:2], np.float32)
+    for first in range(0, len(colour), _ROWS_AT_ONCE):  # the product itself takes 50 bytes per pixel
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        grey[rows] = colour[rows, :, :3] @ _LUMINANCE
+    return grey
 
 
 def _as_array(array: ArrayLike) -> Any:

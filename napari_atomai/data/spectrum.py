@@ -61,6 +61,60 @@ class Spectrum:
                 remedy="Give integers or floats; of complex numbers the amplitude or the phase.",
             )
 
+    @classmethod
+    def from_hyperspy(cls, signal: Any) -> Spectrum:
+        """Make a spectrum or a line scan of a HyperSpy signal (E) or (x | E).
+
+        Raises
+        ------
+        BadOption
+            If it is no HyperSpy signal.
+        BadImage
+            If it holds pictures (`Image.from_hyperspy` takes them), or values that are not real numbers.
+        """
+        from napari_atomai.data import exchange  # which needs this module
+
+        return exchange.only_spectrum(exchange.of_hyperspy(signal))
+
+    def to_hyperspy(self) -> Any:
+        """Make a HyperSpy Signal1D.
+
+        Raises
+        ------
+        MissingExtra
+            If HyperSpy is not installed.
+        """
+        from napari_atomai.data import exchange
+
+        return exchange.to_hyperspy(self)
+
+    @classmethod
+    def from_sidpy(cls, dataset: Any) -> Spectrum:
+        """Make a spectrum or a line scan of a sidpy Dataset.
+
+        Raises
+        ------
+        BadOption
+            If it is no sidpy Dataset.
+        BadImage
+            If it holds pictures (`Image.from_sidpy` takes them), or values that are not real numbers.
+        """
+        from napari_atomai.data import exchange
+
+        return exchange.only_spectrum(exchange.of_sidpy(dataset))
+
+    def to_sidpy(self) -> Any:
+        """Make a sidpy Dataset with typed dimensions.
+
+        Raises
+        ------
+        MissingExtra
+            If sidpy is not installed.
+        """
+        from napari_atomai.data import exchange
+
+        return exchange.to_sidpy(self)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the values, (E,) or (x, E)."""

@@ -65,6 +65,7 @@ _OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
 _PREFERRED: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
         "cm": ("mm", 10.0),
+        "m": ("nm", 1e9),
         "1/pm": ("1/nm", 1e3),
         "1/Å": ("1/nm", 10.0),
         "1/µm": ("1/nm", 1e-3),
@@ -123,7 +124,8 @@ def normalise_unit(text: object) -> str:
 def preferred(text: object) -> tuple[str, float]:
     """Return the unit an axis is kept in, and the factor that brings its scale to it.
 
-    Reciprocal lengths go to 1/nm (a scale bar in 1/Å reads "1/kÅ"), centimetres to mm.
+    Reciprocal lengths go to 1/nm (a scale bar in 1/Å reads "1/kÅ"), centimetres to mm, metres (SI
+    for the programs of scanning probes) to nm.
     """
     unit = normalise_unit(text)
     return _PREFERRED.get(unit, (unit, 1.0))

@@ -41,6 +41,7 @@ def check_ser(path: Path, limits: Limits) -> None:
                 raise _damaged(path, "its header does not fit the size of the file")
             if count == 0:
                 raise _damaged(path, "it holds no acquired element")
+            _check_dimensions(file, 34 if wide else 30, dimensions, size, path)
             first = int.from_bytes(_at(file, table, entry), "little")
             at = first + (20 if kind == _SER_SPECTRA else 40)
             dtype, columns, rows = struct.unpack("<HII", _at(file, at, 10))
@@ -50,6 +51,17 @@ def check_ser(path: Path, limits: Limits) -> None:
     nbytes = check_size(path.name, shape, _SER_ITEMSIZE.get(dtype, 1), limits)
     if nbytes > size:
         raise _damaged(path, f"it declares {in_words(nbytes)} of data and is {in_words(size)} long")
+
+
+def _check_dimensions(file: BinaryIO, at: int, count: int, size: int, path: Path) -> None:
+    # Each has a description and a unit; their lengths come before them.
+    for _ in range(count):
+        at += 24
+        for _ in range(2):
+            (length,) = struct.unpack("<I", _at(file, at, 4))
+            at += 4 + length
+            if at > size:
+                raise _damaged(path, f"the name of a dimension takes {in_words(length)}")
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,11 @@ def read_npy(path: Path, limits: Limits) -> dict[str, Any]:
             remedy="Save a plain array: np.save(name, array.astype(float)).",
         )
     check_size(path.name, shape[-2:], dtype.itemsize, limits)
-    pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array_part(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def array_part(pixels: Any) -> dict[str, Any]:
+    """Describe a bare array in the form that RosettaSciIO uses: what its dimensions are is guessed."""
     leading = [{"name": "t" if i == 0 else f"t{i}"} for i in range(max(pixels.ndim - 2, 0))]
     axes = [*leading, {"name": "y"}, {"name": "x"}][-pixels.ndim :] if pixels.ndim else []
     if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:

@@ -80,8 +80,15 @@ def _container() -> int | None:
         return None
 
 
-def check_path(path: str | os.PathLike[str]) -> Path:
+def check_path(path: str | os.PathLike[str], *, folders: Sequence[str] = ()) -> Path:
     """Return the absolute path of a file that has content.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file should be.
+    folders : sequence of str
+        Name endings of formats that are folders.
 
     Raises
     ------
@@ -97,6 +104,8 @@ def check_path(path: str | os.PathLike[str]) -> Path:
             f"{where.name} cannot be opened: {reason}.", remedy="Check the name and the folder."
         ) from error
     if stat.S_ISDIR(info.st_mode):
+        if where.suffix.lower() in folders:
+            return where
         raise CannotRead(f"{where.name} is a folder.", remedy="Choose a file inside it.")
     if not stat.S_ISREG(info.st_mode):  # a pipe would block for ever
         raise CannotRead(f"{where.name} is not an ordinary file.", remedy="Copy the data into a file first.")
@@ -113,6 +122,8 @@ def check_path(path: str | os.PathLike[str]) -> Path:
 
 def sniff(path: Path) -> str:
     """Tell what a file holds by its first bytes: "TIFF", "HDF5", "DM4" ... or "" when it is not known."""
+    if path.is_dir():
+        return "ZARR" if (path / ".zgroup").is_file() else "a folder"
     with path.open("rb") as file:
         head = file.read(_HEAD)
     for at in (0, 512, 1024, 2048):  # HDF5 may come after a block of the user's
@@ -135,6 +146,12 @@ _MAGIC = (
     (b"\x93NUMPY", "NPY"),
     (b"\x00\x00\x00\x03", "DM3"),
     (b"\x00\x00\x00\x04", "DM4"),
+    (b"IMGBLO", "BLO"),
+    (b"AAMVHFSS", "BCF"),
+    (b":NANONIS_VERSION:", "SXM"),
+    (b"Grid dim=", "3DS"),
+    (b"GWYP", "GWY"),
+    (b"BM", "BMP"),
     (b"\x89PNG", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"GIF8", "GIF"),
@@ -186,6 +203,13 @@ _SUFFIX_OF = {
     "DM3": ".dm3",
     "DM4": ".dm4",
     "MRC": ".mrc",
+    "PNG": ".png",
+    "JPEG": ".jpg",
+    "BLO": ".blo",
+    "BCF": ".bcf",
+    "SXM": ".sxm",
+    "3DS": ".3ds",
+    "GWY": ".gwy",
 }
 
 

@@ -12,10 +12,15 @@ from typing import Any
 import numpy as np
 
 from napari_atomai.errors import CannotRead
+from napari_atomai.files import sid
 from napari_atomai.files.guard import Limits, too_large
 
 _BEST_RATIO = 1100
 """Deflate cannot shrink data further than this; a file that claims more was made to hurt."""
+
+_HEAP = b"GCOL\x01\0\0\0"
+_HEAPS_WITHIN = 32 << 20
+"""Heaps lie near the tags, at the beginning or the end; in between are the numbers of a large file."""
 
 _SMALLEST_SIDE = 16
 """Two-dimensional datasets narrower than this are tables, not images."""
@@ -28,7 +33,7 @@ class Inventory:
     Parameters
     ----------
     layout : str
-        "HyperSpy", "Velox", "NCEM" or "" when it is none of them.
+        "HyperSpy", "Velox", "NCEM", "NSID", "USID" or "" when it is none of them.
     images : list of str
         Paths of the numeric datasets that look like images.
     nbytes : int
@@ -53,6 +58,7 @@ def inspect(path: Path, limits: Limits) -> Inventory:
     """
     import h5py
 
+    _check_heaps(path)
     found = Inventory()
     with h5py.File(path, "r") as file:
         _check_attributes(file, path)
@@ -122,11 +128,58 @@ def _check_attributes(item: Any, path: Path) -> None:
     for index in range(h5py.h5a.get_num_attrs(item.id)):
         kind = h5py.h5a.open(item.id, index=index).get_type()
         if isinstance(kind, h5py.h5t.TypeVlenID) and kind.get_super().get_class() != h5py.h5t.REFERENCE:
+            raise _unknown_kind(path, f"an attribute of {item.name!r}")
+
+
+def _check_lists(dataset: Any, path: Path) -> None:
+    # The same in a dataset, where lists of numbers do occur (ragged arrays of HyperSpy).
+    import h5py
+
+    kind = dataset.id.get_type()
+    if not isinstance(kind, h5py.h5t.TypeVlenID):
+        return
+    inner = kind.get_super()
+    numbers = inner.get_class() in (h5py.h5t.INTEGER, h5py.h5t.FLOAT) and inner.get_size() > 1
+    if not numbers and inner.get_class() != h5py.h5t.REFERENCE:
+        raise _unknown_kind(path, f"the dataset {dataset.name!r}")
+
+
+def _unknown_kind(path: Path, what: str) -> CannotRead:
+    return CannotRead(
+        f"{path.name} was not opened: {what} is not of a kind that is known.",
+        why="The file is probably damaged.",
+        remedy="Copy it from the microscope again, or save it again with the program it comes from.",
+    )
+
+
+def _check_heaps(path: Path) -> None:
+    # Texts of variable length lie in heaps. The HDF5 library walks through a heap by the lengths that it
+    # finds there, and never ends where a damaged length leads it to an entry of length zero.
+    with path.open("rb") as file:
+        length = file.seek(0, 2)
+        for start in dict.fromkeys((0, max(0, length - _HEAPS_WITHIN))):
+            file.seek(start)
+            content = file.read(_HEAPS_WITHIN)
+            at = content.find(_HEAP)
+            while at >= 0:
+                _check_heap(content, at, path)
+                at = content.find(_HEAP, at + 1)
+
+
+def _check_heap(content: bytes, at: int, path: Path) -> None:
+    size = int.from_bytes(content[at + 8 : at + 16], "little")
+    end, at = min(at + size, len(content)), at + 16
+    while at + 16 <= end:
+        index = int.from_bytes(content[at : at + 2], "little")
+        length = int.from_bytes(content[at + 8 : at + 16], "little")
+        step = length if index == 0 else (16 + (length + 7) // 8 * 8) % 2**64
+        if step < 16:
             raise CannotRead(
-                f"{path.name} was not opened: an attribute of {item.name!r} is not of a kind that is known.",
-                why="The file is probably damaged.",
+                f"{path.name} was not opened: its texts at byte {at} do not hold together.",
+                why="The file is probably damaged, and reading on would never end.",
                 remedy="Copy it from the microscope again, or save it again with the program it comes from.",
             )
+        at += step
 
 
 def _check_dataset(name: str, dataset: Any, path: Path, limits: Limits) -> int:
@@ -136,6 +189,7 @@ def _check_dataset(name: str, dataset: Any, path: Path, limits: Limits) -> int:
         sources = dataset.virtual_sources()
         target = sources[0].file_name if sources else "another file"
         raise _outside(path, f"the virtual dataset {name}", target)
+    _check_lists(dataset, path)
     nbytes: int = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
     if nbytes <= limits.budget:
         return nbytes
@@ -169,7 +223,7 @@ def _layout(file: Any) -> str:
         return "NCEM"
     if "Experiments" in file:
         return "HyperSpy"
-    return ""
+    return sid.layout(file)
 
 
 def opened(path: Path) -> Any:
@@ -177,6 +231,13 @@ def opened(path: Path) -> Any:
     import h5py
 
     return h5py.File(path, "r")
+
+
+def signals(file: Any) -> Iterator[Any]:
+    """Give the data of every signal of a HyperSpy file, in the order in which RosettaSciIO reads them."""
+    for group in file["Experiments"].values():
+        if hasattr(group, "keys") and "data" in group:
+            yield group["data"]
 
 
 def read_plain(path: Path, found: Inventory, limits: Limits) -> list[dict[str, Any]]:

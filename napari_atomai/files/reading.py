@@ -1,17 +1,15 @@
-"""Microscope file -> calibrated images. The only door to RosettaSciIO."""
+"""Microscope file -> calibrated images and spectra: the door through which every file comes."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import logging
 import os
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -22,19 +20,16 @@ import numpy as np
 from napari_atomai.data.image import Image, Source
 from napari_atomai.data.shaping import Part, as_dataset
 from napari_atomai.data.spectrum import Spectrum
-from napari_atomai.errors import AtomAIError, BadImage, CannotRead, TooLarge
-from napari_atomai.files import flat, gatan, guard, hdf5, tiff
+from napari_atomai.errors import AtomAIError, BadImage, CannotRead, MissingExtra, TooLarge
+from napari_atomai.files import guard
+from napari_atomai.files.formats import READERS, Format
 from napari_atomai.files.guard import Limits
 
 _LOG = logging.getLogger(__name__)
+_PACKAGES = {"PIL": "pillow"}
+"""Packages whose name is not that of their module."""
+
 _ONE_AT_A_TIME = threading.RLock()  # catching warnings changes the state of the whole process
-
-
-@dataclass(frozen=True)
-class _Format:
-    description: str
-    marks: tuple[str, ...]
-    reader: Callable[[Path, Limits], list[Part]]
 
 
 def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> list[Image]:
@@ -63,6 +58,8 @@ def read(path: str | os.PathLike[str], *, limits: Limits | None = None) -> list[
         If it declares more than the budget.
     BadImage
         If it holds no image: single spectra (`read_all` gives them), complex numbers only.
+    MissingExtra
+        If a package is needed that is not installed.
     """
     datasets = read_all(path, limits=limits)
     images = [item for item in datasets if isinstance(item, Image)]
@@ -93,11 +90,11 @@ def read_all(path: str | os.PathLike[str], *, limits: Limits | None = None) -> l
 
     Raises
     ------
-    CannotRead, TooLarge, BadImage
+    CannotRead, TooLarge, BadImage, MissingExtra
         As `read`.
     """
     limits = limits or Limits()
-    where = guard.check_path(path)
+    where = guard.check_path(path, folders=(".zspy",))
     form = _format_of(where)
     guard.check_content(where, form.marks, form.description)
     status = where.stat()  # before reading: what is changed meanwhile is not what was read
@@ -118,7 +115,7 @@ def read_all(path: str | os.PathLike[str], *, limits: Limits | None = None) -> l
     return datasets
 
 
-def _let_go(error: BaseException | None, form: _Format) -> None:
+def _let_go(error: BaseException | None, form: Format) -> None:
     # The frames of an error hold open files; they are closed here, while their complaints are caught.
     # For those who look into it, the traceback goes to the log.
     _LOG.debug("The reader failed: %s", "".join(traceback.format_exception(error)))
@@ -133,22 +130,21 @@ def can_read(path: str | os.PathLike[str]) -> bool:
     """Tell by name and first bytes whether `read` would try; never raises."""
     try:
         where = Path(path)
-        form = _READERS.get(where.suffix.lower())
-        return form is not None and where.is_file() and guard.sniff(where) in form.marks
+        form = READERS.get(where.suffix.lower())
+        return form is not None and guard.sniff(where) in form.marks
     except (OSError, ValueError, TypeError):
         return False
 
 
-def _format_of(path: Path) -> _Format:
-    form = _READERS.get(path.suffix.lower())
+def _format_of(path: Path) -> Format:
+    form = READERS.get(path.suffix.lower())
     if form is not None:
         return form
     kind = guard.sniff(path)
     known = ", ".join(f"*{suffix}" for suffix in FORMATS)
-    hint = "Open the .ser file that lies beside it." if path.suffix.lower() == ".emi" else f"Known: {known}."
     raise CannotRead(
         f"{path.name} is of no format that can be opened{f' (its content is {kind})' if kind else ''}.",
-        remedy=hint,
+        remedy=f"Known: {known}.",
     )
 
 
@@ -179,12 +175,19 @@ def _listening() -> Iterator[list[str]]:
                 logger.propagate = propagate
 
 
-def _cannot_read(path: Path, form: _Format, error: Exception, limits: Limits) -> AtomAIError:
+def _cannot_read(path: Path, form: Format, error: Exception, limits: Limits) -> AtomAIError:
     if isinstance(error, MemoryError):
         return TooLarge(
             f"{path.name} declares more data than fits into memory "
             f"({guard.in_words(limits.budget)} can be used).",
             remedy="Check that the file is complete, or close other programs.",
+        )
+    if isinstance(error, ImportError) and error.name:
+        package = _PACKAGES.get(error.name.partition(".")[0], error.name.partition(".")[0])
+        return MissingExtra(
+            f"{path.name} needs the package {package}, which is not installed.",
+            why=f"It reads {form.description}.",
+            remedy=f"Install it: pip install {package}",
         )
     reason = str(error).strip() or type(error).__name__
     if len(reason) > 200:
@@ -206,6 +209,8 @@ def _datasets(
         source = Source(path, len(datasets), str(part.get("reader", "")), stamp)
         try:
             datasets.append(as_dataset(part, source, _name(part, path, len(parts)), load))
+        except CannotRead as error:
+            raise CannotRead(f"{path.name}: {error.what}", why=error.why, remedy=error.remedy) from error
         except BadImage as error:  # complex maps beside ordinary ones
             left_out.append(BadImage(f"{path.name}: {error.what}", why=error.why, remedy=error.remedy))
     if not datasets and left_out:
@@ -238,120 +243,5 @@ def _name(part: Part, path: Path, count: int) -> str:
     return f"{path.stem}: {title}"
 
 
-def _rsciio(plugin: str, path: Path, **options: Any) -> list[Part]:
-    module = importlib.import_module(f"rsciio.{plugin}")
-    parts = module.file_reader(str(path), **options)
-    return [
-        {**part, "reader": f"rosettasciio {plugin}"}
-        for part in parts
-        if hasattr(part.get("data"), "dtype")  # HyperSpy files may hold models, which are never restored
-    ]
-
-
-def _dm(path: Path, limits: Limits) -> list[Part]:
-    del limits
-    gatan.check_dm(path)
-    try:
-        parts = _rsciio("digitalmicrograph", path, lazy=True)
-    except ValueError as error:
-        if "RGBA" not in str(error):
-            raise
-        parts = _rsciio("digitalmicrograph", path, lazy=False)  # colour pictures are never large
-    for part in parts:
-        part["squeeze"] = True  # Gatan writes spectra as pictures of one row
-    return parts
-
-
-def _ser(path: Path, limits: Limits) -> list[Part]:
-    flat.check_ser(path, limits)
-    return _rsciio("tia", path, lazy=False)
-
-
-def _mrc(path: Path, limits: Limits) -> list[Part]:
-    header = flat.check_mrc(path, limits)
-    # Without metadata_file=None, a name with "movie" in it makes it read the files beside it.
-    parts = _rsciio("mrc", path, lazy=True, metadata_file=None)
-    for part in parts:
-        part["notes"] = header.notes
-        if not header.calibrated:
-            part["axes"] = [{**axis, "units": None} for axis in part["axes"]]
-    return parts
-
-
-def _hdf5(path: Path, limits: Limits) -> list[Part]:
-    found = hdf5.inspect(path, limits)
-    lazy = found.nbytes > limits.at_once  # a lazy reading keeps the file open
-    if found.layout == "HyperSpy":
-        return _rsciio("hspy", path, lazy=lazy)
-    if found.layout == "NCEM":
-        return _rsciio("emd", path, lazy=lazy)
-    if found.layout == "Velox":
-        return _velox(path, lazy)
-    if not found.images:
-        raise BadImage(
-            f"{path.name} holds no dataset of numbers with at least 16 rows and 16 columns.",
-            remedy="Choose a file with an image in it.",
-        )
-    return [{**part, "reader": "h5py"} for part in hdf5.read_plain(path, found, limits)]
-
-
-def _velox(path: Path, lazy: bool) -> list[Part]:
-    try:
-        return _rsciio("emd", path, lazy=lazy)
-    except ModuleNotFoundError:
-        parts = _velox_images(path, lazy)
-    note = "The file's spectrum images are left out; to read them too: pip install sparse."
-    return [{**part, "reader": "rosettasciio emd", "notes": (note,)} for part in parts]
-
-
-def _velox_images(path: Path, lazy: bool) -> list[Part]:
-    # The public reader gives up on the images too when "sparse" is missing; its class has read them by then.
-    velox = importlib.import_module("rsciio.emd._emd_velox").FeiEMDReader(select_type="images", lazy=lazy)
-    file = hdf5.opened(path)
-    with contextlib.suppress(ModuleNotFoundError):
-        velox.read_file(file)
-    if not lazy:
-        file.close()
-    parts: list[Part] = velox.dictionaries
-    return parts
-
-
-def _tiff(path: Path, limits: Limits) -> list[Part]:
-    contents = tiff.inspect(path, limits)
-    own_pixels = contents.planar or contents.nbytes > limits.at_once
-    if contents.planar:  # RosettaSciIO takes colour channels to lie behind the pixels
-        parts = tiff.bare_parts(contents)
-    else:
-        parts = _rsciio("tiff", path, lazy=own_pixels, _multifile=False)
-    if own_pixels:
-        for i, (part, series) in enumerate(zip(parts, contents.series, strict=True)):
-            part["data"] = tiff.pixels(path, i, series, limits)
-            if part["data"].ndim > len(part["axes"]):
-                part["axes"].append({"name": "sample", "size": part["data"].shape[-1]})
-        gc.collect()  # lets go of the file that the lazy reading holds, while complaints are caught
-    return [tiff.calibrated(part, contents) for part in parts]
-
-
-def _npy(path: Path, limits: Limits) -> list[Part]:
-    return [flat.read_npy(path, limits)]
-
-
-_READERS: Mapping[str, _Format] = MappingProxyType(
-    {
-        ".dm3": _Format("Gatan DigitalMicrograph 3", ("DM3",), _dm),
-        ".dm4": _Format("Gatan DigitalMicrograph 4", ("DM4",), _dm),
-        ".emd": _Format("EMD (Velox, NCEM)", ("HDF5",), _hdf5),
-        ".ser": _Format("FEI TIA series", ("SER",), _ser),
-        ".hspy": _Format("HyperSpy", ("HDF5",), _hdf5),
-        ".hdf5": _Format("HDF5 (HyperSpy, atomap, plain)", ("HDF5",), _hdf5),
-        ".h5": _Format("HDF5", ("HDF5",), _hdf5),
-        ".hf5": _Format("HDF5 (NSID)", ("HDF5",), _hdf5),
-        ".mrc": _Format("MRC", ("MRC", ""), _mrc),
-        ".tif": _Format("TIFF", ("TIFF",), _tiff),
-        ".tiff": _Format("TIFF", ("TIFF",), _tiff),
-        ".npy": _Format("NumPy array", ("NPY",), _npy),
-    }
-)
-
-FORMATS: Mapping[str, str] = MappingProxyType({suffix: form.description for suffix, form in _READERS.items()})
+FORMATS: Mapping[str, str] = MappingProxyType({suffix: form.description for suffix, form in READERS.items()})
 """File name endings that `read` opens, and what they are."""

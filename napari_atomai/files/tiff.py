@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -149,11 +150,31 @@ def calibrated(part: dict[str, Any], contents: Contents) -> dict[str, Any]:
     """Fill in the pixel size that OME or the resolution tags say, where RosettaSciIO says none."""
     spatial = {"height": 0, "y": 0, "width": 1, "x": 1}
     axes = [axis for axis in part["axes"] if axis.get("name") in spatial]
+    fei = _fei((part.get("original_metadata") or {}).get("fei_metadata") or {})
+    for axis in axes:
+        if fei is not None:  # RosettaSciIO takes the width of a pixel for its height
+            axis.update(scale=fei[spatial[axis["name"]]], units="nm")
+        elif axis.get("units") == "m":
+            axis.update(scale=axis["scale"] * 1e9, offset=axis.get("offset", 0) * 1e9, units="nm")
     if contents.pixel_nm is None or any(axis.get("units") for axis in axes):
         return part
     for axis in axes:
         axis.update(scale=contents.pixel_nm[spatial[axis["name"]]], units="nm")
     return {**part, "notes": (f"The pixel size is taken from the file's {contents.said_by}.",)}
+
+
+def _fei(tags: Mapping[str, Any]) -> tuple[float, float] | None:
+    try:
+        scan = tags["Scan"]
+        return float(scan["PixelHeight"]) * 1e9, float(scan["PixelWidth"]) * 1e9
+    except (KeyError, TypeError, ValueError):
+        pass
+    try:
+        beam, image = tags["IRBeam"], tags["Image"]
+        rows = float(beam["VFW"]) / float(image["ResolutionY"])
+        return rows * 1e9, float(beam["HFW"]) / float(image["ResolutionX"]) * 1e9
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
 
 
 def pixels(path: Path, index: int, series: Series, limits: Limits) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from napari_atomai.data.spectrum import Spectrum
-from napari_atomai.errors import BadImage
+from napari_atomai.errors import BadImage, MissingExtra
 from napari_atomai.files.guard import Limits
 from napari_atomai.files.reading import FORMATS, can_read, read, read_all
 
@@ -108,7 +108,14 @@ def test_a_real_file_is_read_as_its_reader_reports_it(shared_data: Path, name: s
 
 def test_every_real_file_of_a_known_format_is_in_some_table(shared_data: Path) -> None:
     others = {
+        "blo_diffraction_3x2.blo",
         "eds_SrTiO3_velox.emd",
+        "eds_TEM_bruker.bcf",
+        "edx_PTO-trilayer_maps.npz",
+        "eels_EDS_velox_SI.zip",
+        "stem_Si110_dumbbells.png",
+        "tem_nanoparticles_0.png",
+        "tem_nanoparticles_0_mask.png",
         "eels_STO.dm4",
         "pfm_PTO_nsid.h5",
         "stem_SrTiO3_NSID.hf5",
@@ -119,7 +126,8 @@ def test_every_real_file_of_a_known_format_is_in_some_table(shared_data: Path) -
         "stem_graphene_Si_3frames.npy",
     }
     known = {path.name for path in shared_data.iterdir() if path.suffix in FORMATS}
-    assert known == others | set(TABLE)
+    scanning_probe = {name for name in known if Path(name).suffix in (".sxm", ".3ds", ".ibw", ".gwy", ".asd")}
+    assert known - scanning_probe == others | set(TABLE)
     assert all(can_read(shared_data / name) for name in known)
 
 
@@ -214,7 +222,10 @@ def test_the_door_is_cheap_to_import() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".tif", ".hspy", ".emd", ".mrc", ".ser"])
+@pytest.mark.parametrize(
+    "suffix",
+    [".npy", ".tif", ".hspy", ".emd", ".mrc", ".ser", ".emi", ".png", ".npz", ".rpl", ".zspy", ".zip"],
+)
 def test_a_file_made_here_comes_back_with_rows_and_columns_in_place(
     tmp_path: Path, attacks: ModuleType, suffix: str
 ) -> None:
@@ -222,6 +233,24 @@ def test_a_file_made_here_comes_back_with_rows_and_columns_in_place(
     (image,) = read(tmp_path / f"made{suffix}")
     np.testing.assert_array_equal(image.pixels, attacks.picture())
     assert image.pixels.dtype == np.uint16
-    expected = None if suffix == ".npy" else pytest.approx((attacks.PIXEL_NM, attacks.PIXEL_NM))
+    bare = suffix in (".npy", ".png", ".npz")
+    expected = None if bare else pytest.approx((attacks.PIXEL_NM, attacks.PIXEL_NM))
     assert image.pixel_size == expected
-    assert image.name == "made"
+    assert image.name == {".npz": "made", ".zip": "made"}.get(suffix, "made")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "module", "package"), [(".png", "PIL", "pillow"), (".zspy", "imagecodecs", "imagecodecs")]
+)
+def test_a_package_that_is_not_installed_is_named_with_the_command(
+    tmp_path: Path,
+    attacks: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    suffix: str,
+    module: str,
+    package: str,
+) -> None:
+    attacks.MAKERS[suffix](tmp_path / f"a{suffix}")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtra, match=f"a{suffix} needs the package {package}.*pip install {package}"):
+        read(tmp_path / f"a{suffix}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import pickle
 import shutil
@@ -10,104 +9,20 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import h5py
 import numpy as np
 import pytest
 
-from napari_atomai.data.image import Image
-from napari_atomai.errors import AtomAIError, BadImage, CannotRead, TooLarge
+from napari_atomai.errors import BadImage, CannotRead, TooLarge
 from napari_atomai.files.guard import Limits, check_path, free_memory, in_words
 from napari_atomai.files.reading import FORMATS, can_read, read
 
 ONE_GIB = Limits(bytes_in_memory=1 << 30)
 HDF5 = (".hspy", ".emd", ".hdf5")
-FLAT = (".npy", ".tif", ".mrc", ".ser")
-
-
-@pytest.fixture
-def small_heap() -> Iterator[None]:
-    """Leave what the test session holds out of garbage collection, which a refused TIFF asks for."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-def read_or_refuse(path: Path) -> None:
-    """A named error, or images that hold together."""
-    try:
-        images = read(path, limits=ONE_GIB)
-    except AtomAIError as error:
-        message = str(error)
-    else:
-        message = path.name
-        for image in images:
-            check(image)
-    assert path.name in message
-
-
-def check(image: Image) -> None:
-    assert image.pixels.ndim >= 2
-    assert image.pixels.dtype.kind in "buif"
-    assert all(np.isfinite([axis.scale, axis.offset]).all() for axis in image.axes)
-
-
-@pytest.mark.usefixtures("small_heap")
-@pytest.mark.parametrize("suffix", FLAT)
-def test_fifty_damaged_files_each_give_an_error_or_an_image(
-    tmp_path: Path, attacks: ModuleType, suffix: str
-) -> None:
-    attacks.MAKERS[suffix](tmp_path / f"whole{suffix}")
-    content = (tmp_path / f"whole{suffix}").read_bytes()
-    for damaged in attacks.mutations(content, 50, seed=1):
-        (tmp_path / f"damaged{suffix}").write_bytes(damaged)
-        read_or_refuse(tmp_path / f"damaged{suffix}")
-
-
-@pytest.mark.usefixtures("small_heap")
-@pytest.mark.parametrize(
-    "name", ["stem_BaTiO3_2.dm4", "eels_STO-film_SI.dm3", "stem_Pt-single-atoms_038.tif"]
-)
-def test_fifty_damaged_copies_of_a_real_file_each_give_an_error_or_an_image(
-    shared_data: Path, tmp_path: Path, attacks: ModuleType, name: str
-) -> None:
-    content = (shared_data / name).read_bytes()
-    start = time.process_time()
-    for damaged in attacks.mutations(content, 50, seed=1):
-        (tmp_path / name).write_bytes(damaged)
-        read_or_refuse(tmp_path / name)
-    assert time.process_time() - start < 20  # a damaged count once kept a reader busy for a minute
-
-
-@pytest.mark.parametrize("suffix", HDF5)
-def test_fifty_damaged_hdf5_files_each_give_an_error_or_an_image(
-    tmp_path: Path, attacks: ModuleType, suffix: str
-) -> None:
-    # In a child: the HDF5 library itself can crash on a flipped bit, which must not end the tests.
-    attacks.MAKERS[suffix](tmp_path / f"whole{suffix}")
-    content = (tmp_path / f"whole{suffix}").read_bytes()
-    for i, damaged in enumerate(attacks.mutations(content, 50, seed=1)):
-        (tmp_path / f"damaged_{i}{suffix}").write_bytes(damaged)
-    code = """if True:
-        import sys
-        from pathlib import Path
-        from napari_atomai.errors import AtomAIError
-        from napari_atomai.files.guard import Limits
-        from napari_atomai.files.reading import read
-        for path in sorted(Path(sys.argv[1]).glob("damaged_*")):
-            try:
-                read(path, limits=Limits(bytes_in_memory=1 << 30))
-            except AtomAIError as error:
-                assert path.name in str(error)
-    """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, tmp_path], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    assert done.stderr == b""
+FLAT = (".npy", ".tif", ".mrc", ".ser", ".png", ".npz", ".blo", ".zspy", ".zip")
 
 
 @pytest.mark.parametrize("suffix", [*FLAT, *HDF5])
@@ -209,7 +124,7 @@ def test_a_name_that_lies_about_the_content_is_refused(
         assert "Rename it to" in caught.value.remedy
 
 
-@pytest.mark.parametrize("name", ["data.prz", "data.nc", "data.txt", "data", "data.emi"])
+@pytest.mark.parametrize("name", ["data.prz", "data.nc", "data.txt", "data"])
 def test_formats_that_are_not_on_the_list_are_refused_without_loading_a_reader(
     tmp_path: Path, name: str
 ) -> None:
@@ -242,7 +157,7 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
         read(tmp_path / "pipe.tif")
 
 
-@pytest.mark.parametrize("suffix", [*FLAT, *HDF5])
+@pytest.mark.parametrize("suffix", sorted({*FLAT, *HDF5} - {".blo"}))
 @pytest.mark.parametrize(
     "stem", ["with spaces and (brackets)", "原子 µ Å é", "x" * 200, "movie_of_something"]
 )
@@ -287,3 +202,43 @@ def test_the_budget_is_half_of_the_free_memory_and_words_are_readable() -> None:
     assert 0 < Limits().budget <= free_memory()
     assert Limits(bytes_in_memory=10).budget == 10
     assert [in_words(n) for n in (0, 512, 2048, 3 << 30)] == ["0 bytes", "512 bytes", "2.0 KiB", "3.0 GiB"]
+
+
+def test_a_heap_of_texts_that_never_ends_is_refused(tmp_path: Path, attacks: ModuleType) -> None:
+    # The HDF5 library follows the lengths in it; an entry of length zero keeps it there for ever.
+    path = tmp_path / "loop.emd"
+    attacks.emd(path)
+    content = bytearray(path.read_bytes())
+    first = content.index(b"GCOL") + 16
+    content[first + 8] = 255  # the length of its first text: the next entry is read out of free space
+    path.write_bytes(content)
+    with pytest.raises(CannotRead, match=r"loop\.emd was not opened: its texts at byte \d+ do not hold"):
+        read(path)
+
+
+@pytest.mark.parametrize("where", ["dataset", "attribute"])
+def test_a_text_that_became_a_list_of_characters_is_refused(tmp_path: Path, where: str) -> None:
+    path = tmp_path / "list.h5"
+    with h5py.File(path, "w") as file:
+        image = file.create_dataset("image", data=np.zeros((40, 60)))
+        kind = h5py.vlen_dtype(np.dtype("S1"))
+        if where == "dataset":
+            file.create_dataset("Version", (1,), kind)
+        else:
+            letters = np.empty((), object)
+            letters[()] = np.array([b"n", b"m"], "S1")
+            image.attrs.create("unit", letters, dtype=kind)
+    with pytest.raises(CannotRead, match="is not of a kind that is known"):
+        read(path)
+
+
+def test_the_name_of_a_dimension_beyond_the_end_of_a_series_is_refused(
+    tmp_path: Path, attacks: ModuleType
+) -> None:
+    path = tmp_path / "long.ser"
+    attacks.ser(path)
+    content = bytearray(path.read_bytes())
+    content[30 + 24 : 30 + 28] = (0x7FFFFFFF).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(CannotRead, match=r"name of a dimension takes 2\.0 GiB"):
+        read(path)

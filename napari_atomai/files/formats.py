@@ -1,0 +1,268 @@
+"""The table of formats: name ending, content, reader. The only door to RosettaSciIO."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from napari_atomai.data.shaping import Part
+from napari_atomai.errors import BadImage
+from napari_atomai.files import (
+    archives,
+    bruker,
+    bundles,
+    flat,
+    gatan,
+    guard,
+    hdf5,
+    pictures,
+    sid,
+    slabs,
+    spm,
+    tiff,
+    velox,
+    zspy,
+)
+from napari_atomai.files.guard import Limits
+
+_BCF_HEADER = 512 << 20
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that can be opened.
+
+    Parameters
+    ----------
+    description : str
+        What to call it.
+    marks : tuple of str
+        What `guard.sniff` may say of such a file; "" where the format has no mark of its own.
+    reader : callable
+        Path and limits -> datasets.
+    """
+
+    description: str
+    marks: tuple[str, ...]
+    reader: Callable[[Path, Limits], list[Part]]
+
+
+def _rsciio(plugin: str, path: Path, **options: Any) -> list[Part]:
+    module = importlib.import_module(f"rsciio.{plugin}")
+    parts = module.file_reader(str(path), **options)
+    return [
+        {**part, "reader": f"rosettasciio {plugin}"}
+        for part in parts
+        if hasattr(part.get("data"), "dtype")  # HyperSpy files may hold models, which are never restored
+    ]
+
+
+def _dm(path: Path, limits: Limits) -> list[Part]:
+    del limits
+    gatan.check_dm(path)
+    try:
+        parts = _rsciio("digitalmicrograph", path, lazy=True)
+    except ValueError as error:
+        if "RGBA" not in str(error):
+            raise
+        parts = _rsciio("digitalmicrograph", path, lazy=False)  # colour pictures are never large
+    for part in parts:
+        part["squeeze"] = True  # Gatan writes spectra as pictures of one row
+    return parts
+
+
+def _ser(path: Path, limits: Limits) -> list[Part]:
+    flat.check_ser(path, limits)
+    return _rsciio("tia", path, lazy=False)
+
+
+def _emi(path: Path, limits: Limits) -> list[Part]:
+    series = bundles.series_of(path, limits)
+    parts = _rsciio("tia", path, lazy=False)
+    # It leaves out series that it cannot make sense of, and all of them where the name has brackets.
+    return parts or [part for one in series for part in _ser(one, limits)]
+
+
+def _mrc(path: Path, limits: Limits) -> list[Part]:
+    header = flat.check_mrc(path, limits)
+    # Without metadata_file=None, a name with "movie" in it makes it read the files beside it.
+    parts = _rsciio("mrc", path, lazy=True, metadata_file=None)
+    for part in parts:
+        part["notes"] = header.notes
+        if not header.calibrated:
+            part["axes"] = [{**axis, "units": None} for axis in part["axes"]]
+    return parts
+
+
+def _hdf5(path: Path, limits: Limits) -> list[Part]:
+    found = hdf5.inspect(path, limits)
+    lazy = found.nbytes > limits.at_once  # a lazy reading keeps the file open
+    if found.layout == "HyperSpy":
+        return _hyperspy(path, lazy)
+    if found.layout == "NCEM":
+        return _rsciio("emd", path, lazy=lazy)
+    if found.layout == "Velox":
+        return _velox(path, lazy, limits)
+    if found.layout == "NSID":
+        return sid.read_nsid(path, limits)
+    if found.layout == "USID":
+        return sid.read_usid(path, limits)
+    if not found.images:
+        raise BadImage(
+            f"{path.name} holds no dataset of numbers with at least 16 rows and 16 columns.",
+            remedy="Choose a file with an image in it.",
+        )
+    return [{**part, "reader": "h5py"} for part in hdf5.read_plain(path, found, limits)]
+
+
+def _hyperspy(path: Path, lazy: bool) -> list[Part]:
+    parts = _rsciio("hspy", path, lazy=lazy)
+    if not lazy:
+        return parts
+    for part, dataset in zip(parts, hdf5.signals(hdf5.opened(path)), strict=False):
+        scanned = [axis.get("navigate") for axis in part["axes"]]
+        if scanned == [True, True, False] and dataset.shape == part["data"].shape:
+            part["data"] = slabs.lazy(slabs.Turned(dataset), 1)
+            part["axes"] = [part["axes"][2], *part["axes"][:2]]
+    return parts
+
+
+def _velox(path: Path, lazy: bool, limits: Limits) -> list[Part]:
+    file = hdf5.opened(path)
+    streams = velox.spectrum_images(file, path, limits)
+    parts = [
+        *_velox_kind(file, "images", lazy),
+        *({**part, "reader": "napari-atomai velox"} for part in streams),
+        *map(velox.named_by_detector, _velox_kind(file, "single_spectrum", lazy)),
+    ]
+    if not lazy:
+        file.close()
+    return parts
+
+
+def _velox_kind(file: Any, kind: str, lazy: bool) -> list[Part]:
+    module = importlib.import_module("rsciio.emd._emd_velox")
+    reader = module.FeiEMDReader(select_type=kind, lazy=lazy)
+    # It asks for "sparse" once images and spectra are read, even where no stream is wanted. Streams are
+    # read here: it takes the shape of the overview for that of the map, and needs numba to be fast.
+    with contextlib.suppress(ModuleNotFoundError):
+        reader.read_file(file)
+    return [{**part, "reader": "rosettasciio emd"} for part in reader.dictionaries]
+
+
+def _blo(path: Path, limits: Limits) -> list[Part]:
+    return [bundles.read_blo(path, limits)]
+
+
+def _bcf(path: Path, limits: Limits) -> list[Part]:
+    container = bruker.Container(path, limits)
+    header = container.read("HeaderData", min(limits.budget, _BCF_HEADER))
+    guard.check_size(path.name, bruker.map_size(header), 4, limits)
+    parts = _rsciio("bruker", path, lazy=True, index="all")
+    maps = iter([name for name in container.names() if name.startswith("SpectrumData")])
+    unpacker = importlib.import_module("rsciio.bruker._api")
+    for part in parts:
+        if not hasattr(part["data"], "compute"):
+            continue
+        shape, dtype = part["data"].shape, part["data"].dtype
+        packed = container.hypermap(next(maps), shape[:2])
+        if unpacker.fast_unbcf:
+            part["data"] = unpacker.unbcf_fast.parse_to_numpy(packed, shape, dtype)
+        else:
+            part["data"] = unpacker.py_parse_hypermap(packed, shape, dtype)
+    return parts
+
+
+def _rpl(path: Path, limits: Limits) -> list[Part]:
+    found = bundles.check_rpl(path, limits)
+    parts = _rsciio("ripple", path, lazy=True)
+    for part in parts:
+        part["data"], turned = bundles.ripple_pixels(path, found, limits)
+        if turned:
+            part["axes"] = [part["axes"][2], *part["axes"][:2]]
+    return parts
+
+
+def _tiff(path: Path, limits: Limits) -> list[Part]:
+    contents = tiff.inspect(path, limits)
+    own_pixels = contents.planar or contents.nbytes > limits.at_once
+    if contents.planar:  # RosettaSciIO takes colour channels to lie behind the pixels
+        parts = tiff.bare_parts(contents)
+    else:
+        parts = _rsciio("tiff", path, lazy=own_pixels, _multifile=False)
+    if own_pixels:
+        for i, (part, series) in enumerate(zip(parts, contents.series, strict=True)):
+            part["data"] = tiff.pixels(path, i, series, limits)
+            if part["data"].ndim > len(part["axes"]):
+                part["axes"].append({"name": "sample", "size": part["data"].shape[-1]})
+        gc.collect()  # lets go of the file that the lazy reading holds, while complaints are caught
+    return [tiff.calibrated(part, contents) for part in parts]
+
+
+def _npy(path: Path, limits: Limits) -> list[Part]:
+    return [flat.read_npy(path, limits)]
+
+
+def _npz(path: Path, limits: Limits) -> list[Part]:
+    return archives.read_npz(path, flat.array_part, limits)
+
+
+def _zspy(path: Path, limits: Limits) -> list[Part]:
+    return zspy.read_zspy(path, limits)
+
+
+def _picture(kind: str) -> Callable[[Path, Limits], list[Part]]:
+    return lambda path, limits: [pictures.read_picture(path, kind, limits)]
+
+
+def _zip(path: Path, limits: Limits) -> list[Part]:
+    inside = {suffix for suffix in READERS if suffix not in _NOT_IN_ARCHIVES}
+    return archives.read_zip(path, inside, {".rpl": ".raw"}, _unpacked, limits)
+
+
+def _unpacked(path: Path, limits: Limits) -> list[Part]:
+    form = READERS[path.suffix]
+    guard.check_content(path, form.marks, form.description)
+    return form.reader(path, limits)
+
+
+_NOT_IN_ARCHIVES = (".zip", ".zspy", ".npz", ".emi", ".jpg", ".jpeg", ".bmp")
+
+READERS: Mapping[str, Format] = MappingProxyType(
+    {
+        ".dm3": Format("Gatan DigitalMicrograph 3", ("DM3",), _dm),
+        ".dm4": Format("Gatan DigitalMicrograph 4", ("DM4",), _dm),
+        ".emd": Format("EMD (Velox, NCEM)", ("HDF5",), _hdf5),
+        ".ser": Format("FEI TIA series", ("SER",), _ser),
+        ".emi": Format("FEI TIA tags with their series", ("",), _emi),
+        ".hspy": Format("HyperSpy", ("HDF5",), _hdf5),
+        ".zspy": Format("HyperSpy, zarr", ("ZARR", "ZIP"), _zspy),
+        ".hdf5": Format("HDF5 (HyperSpy, atomap, NSID, USID, plain)", ("HDF5",), _hdf5),
+        ".h5": Format("HDF5 (NSID, USID, plain)", ("HDF5",), _hdf5),
+        ".hf5": Format("HDF5 (NSID, USID)", ("HDF5",), _hdf5),
+        ".mrc": Format("MRC", ("MRC", ""), _mrc),
+        ".blo": Format("NanoMegas blockfile", ("BLO",), _blo),
+        ".bcf": Format("Bruker BCF", ("BCF",), _bcf),
+        ".rpl": Format("Ripple header", ("",), _rpl),
+        ".tif": Format("TIFF", ("TIFF",), _tiff),
+        ".tiff": Format("TIFF", ("TIFF",), _tiff),
+        ".png": Format("PNG", ("PNG",), _picture("PNG")),
+        ".jpg": Format("JPEG", ("JPEG",), _picture("JPEG")),
+        ".jpeg": Format("JPEG", ("JPEG",), _picture("JPEG")),
+        ".bmp": Format("BMP", ("BMP",), _picture("BMP")),
+        ".npy": Format("NumPy array", ("NPY",), _npy),
+        ".npz": Format("NumPy archive", ("ZIP",), _npz),
+        ".sxm": Format("Nanonis scan", ("SXM",), spm.read_sxm),
+        ".3ds": Format("Nanonis grid spectroscopy", ("3DS",), spm.read_3ds),
+        ".ibw": Format("Igor binary wave", ("",), spm.read_ibw),
+        ".gwy": Format("Gwyddion", ("GWY",), spm.read_gwy),
+        ".asd": Format("high-speed AFM movie", ("",), spm.read_asd),
+        ".zip": Format("archive of a microscope file", ("ZIP",), _zip),
+    }
+)
