@@ -211,7 +211,7 @@ def _done(job: Job, plan: Plan, args: argparse.Namespace, speaker: Speaker) -> O
     said = [*job.notes, *notes, *image.notes, *found.notes, *_other_model(plan.recipe, found)]
     for note in dict.fromkeys(said):
         speaker.note(note)
-    write_results(found, image, job.folder, overwrite=args.overwrite)
+    write_results(found, image, job.folder, overwrite=args.overwrite, formats=args.also)
     atoms = found.atoms
     kinds = ", ".join(f"{kind} {count}" for kind, count in atoms.counts().items())
     return Outcome(job.name, fine=True, text=f"{len(atoms)} atoms ({kinds}) -> {job.folder}")

@@ -16,6 +16,8 @@ SAMPLES = ("graphene", "perovskite")
 CONTRASTS = ("bright", "dark")
 ALL_DATASETS = -1
 """What ``--dataset all`` becomes."""
+ALSO = ("hspy", "nsid")
+"""Formats that results can be written in beside the usual ones."""
 METHODS = ("gaussian", "centre of mass", "none")
 
 _CODES = """exit codes:
@@ -38,6 +40,7 @@ _FIND_EXAMPLES = f"""examples:
   napari-atomai find *.ser --out results --threshold 0.6
   napari-atomai find raw.npy --out results --pixel-size 0.02
   napari-atomai find abf.dm4 --out results --contrast dark --refine "centre of mass"
+  napari-atomai find scan.dm4 --out results --also hspy,nsid
   napari-atomai find --sample graphene --out results
   napari-atomai find --recipe results/scan/recipe.json --out again
   napari-atomai find other.dm4 --recipe results/scan/recipe.json --out results
@@ -48,6 +51,8 @@ Each file gets its own folder in DIR, with:
   classes.tif      class map     probability.tif  probability map, both calibrated
   overlay.png      the picture with its atoms (a movie: more frames beside it)
   recipe.json      how it came about; give it to --recipe to do the same again
+  results.hspy     with --also hspy: maps, atoms and recipe in one file for HyperSpy
+  results.h5       with --also nsid: the same for sidpy
 
 {_CODES}"""
 
@@ -161,6 +166,7 @@ def _find(parser: Parser) -> None:
     flag("--refine", choices=METHODS, help="how positions are refined on the raw pixels; default gaussian")
     flag("--model", metavar="NAME_OR_PATH", help="a bundled model or a .safetensors file")
     flag("--recipe", metavar="JSON", type=Path, help="do the steps of an earlier recipe.json again")
+    flag("--also", metavar="FORMATS", type=_formats, default=(), help="write hspy, nsid or hspy,nsid as well")
     flag("--overwrite", action="store_true", help="replace results of another input in DIR")
     _talk(parser)
 
@@ -197,6 +203,14 @@ def _dataset(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f'{text!r} is neither a number from 0 nor "all"')
     return int(text)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    wrong = next((name for name in names if name not in ALSO), None)
+    if wrong is not None:
+        raise argparse.ArgumentTypeError(f"there is no format {wrong!r} (known: {', '.join(ALSO)})")
+    return names
 
 
 def _pixel_size(text: str) -> tuple[float, float]:

@@ -1,9 +1,12 @@
-"""Atoms of a Points layer into a file: File > Save Selected Layers."""
+"""Layers into files: File > Save Selected Layers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+FullLayerData = tuple[Any, dict[str, Any], str]
 
 
 def write_csv(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -20,6 +23,38 @@ def write_xyz(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
     export.write_xyz(_atoms(data, attributes), Path(path))
     return [path]
+
+
+def write_hspy(path: str, layer_data: list[FullLayerData]) -> list[str]:
+    """Write Image and Labels layers as HyperSpy signals, with the calibration they have now."""
+    from napari_atomai.files import writing
+
+    return _write(writing.write_hspy, path, layer_data)
+
+
+def write_nsid(path: str, layer_data: list[FullLayerData]) -> list[str]:
+    """Write Image and Labels layers as NSID for sidpy, with the calibration they have now."""
+    from napari_atomai.files import writing
+
+    return _write(writing.write_nsid, path, layer_data)
+
+
+def _write(write: Callable[..., None], path: str, layer_data: list[FullLayerData]) -> list[str]:
+    # napari's file dialog has asked before a file is replaced.
+    write([_image(*layer) for layer in layer_data], Path(path), overwrite=True)
+    return [path]
+
+
+def _image(data: Any, attributes: dict[str, Any], layer_type: str) -> Any:
+    import dataclasses
+
+    from napari.layers import Layer
+
+    from napari_atomai.plugin.layers import KEY, image_of
+
+    image = image_of(Layer.create(data, attributes, layer_type))
+    metadata = {name: value for name, value in attributes.get("metadata", {}).items() if name != KEY}
+    return dataclasses.replace(image, metadata=metadata or image.metadata)
 
 
 def _atoms(data: Any, attributes: dict[str, Any]) -> Any:

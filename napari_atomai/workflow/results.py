@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
 from napari_atomai.data.recipe import InputRecord, Record
-from napari_atomai.errors import AtomAIError, SaveFailed
-from napari_atomai.files import export
+from napari_atomai.errors import AtomAIError, SaveFailed, UnknownOption
+from napari_atomai.files import export, writing
 from napari_atomai.workflow.find import Found
+from napari_atomai.workflow.maps import maps, with_markers
 
 RECIPE = "recipe.json"
 """Name of the record in a folder of results; it is written last, so it says that the rest is whole."""
 
 _ALWAYS = ("atoms.csv", "atoms.xyz", "classes.tif", "probability.tif", "overlay.png", RECIPE)
 _FRAMES = "overlay_frame[0-9]*.png"
+_ALSO = {name: f"results{ending}" for name, (ending, _) in writing.WRITERS.items()}
 
 
 EDITED = "The atoms were edited by hand after they were found."
@@ -38,6 +40,7 @@ def write_results(
     atoms: Atoms | None = None,
     overwrite: bool = False,
     pictures: int = 5,
+    formats: Sequence[str] = (),
 ) -> list[Path]:
     """Write tables, maps, pictures and the record of a result.
 
@@ -58,6 +61,9 @@ def write_results(
         Replace results of another input. Results of the same input are always replaced.
     pictures : int
         At most so many frames of a movie are drawn, spread evenly; the first is ``overlay.png``.
+    formats : sequence of str
+        Also write class map, probability, atoms and record together as "hspy" (results.hspy, for
+        HyperSpy) or "nsid" (results.h5, for sidpy).
 
     Returns
     -------
@@ -69,7 +75,10 @@ def write_results(
     ------
     SaveFailed
         If the folder holds results of another input, or could not be written.
+    UnknownOption
+        If there is no such format.
     """
+    check_formats(formats)
     if not overwrite:
         check_folder(folder, found.record.input)
     with _beside(folder) as part:
@@ -78,8 +87,22 @@ def write_results(
             record = record.model_copy(update={"notes": (*record.notes, EDITED)})
         kept = found.atoms if atoms is None else atoms
         _write_all(found, kept, image, part, pictures)
+        _write_also(maps(found, kept, image, record) if formats else [], kept, part, formats)
         export.write_text(record.to_json(), part / RECIPE)
         return _move(part, folder)
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse formats that results cannot be written in.
+
+    Raises
+    ------
+    UnknownOption
+        With the formats there are.
+    """
+    for name in formats:
+        if name not in writing.WRITERS:
+            raise UnknownOption("format of results", name, writing.WRITERS)
 
 
 def check_folder(folder: Path, new: InputRecord) -> None:
@@ -115,6 +138,13 @@ def _write_all(found: Found, atoms: Atoms, image: Image, folder: Path, pictures:
     export.write_tiff(_pages(found.classes), folder / "classes.tif", image.pixel_size)
     export.write_tiff(_pages(found.probability), folder / "probability.tif", image.pixel_size)
     _draw(atoms, image, folder, pictures)
+
+
+def _write_also(images: list[Image], atoms: Atoms, folder: Path, formats: Sequence[str]) -> None:
+    for name in dict.fromkeys(formats):
+        write = writing.WRITERS[name][1]
+        marked = [with_markers(images[0], atoms), *images[1:]] if name == "hspy" else images
+        write(marked, folder / _ALSO[name])
 
 
 def _pages(maps: NDArray[Any]) -> NDArray[Any]:
@@ -164,7 +194,7 @@ def _move(part: Path, folder: Path) -> list[Path]:
 
 
 def _results_in(folder: Path) -> list[Path]:
-    here = [folder / name for name in _ALWAYS]
+    here = [folder / name for name in (*_ALWAYS, *_ALSO.values())]
     return [p for p in here if p.exists()] + sorted(folder.glob(_FRAMES))
 
 

@@ -31,6 +31,7 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
 from napari_atomai.errors import BadImage
+from napari_atomai.files.reading import read
 from napari_atomai.models import storage
 from napari_atomai.simulate.samples import SAMPLES
 from napari_atomai.workflow import find as engine
@@ -105,6 +106,21 @@ class TestFind:
         said = capsys.readouterr()
         assert f"scan.npy: {len(table)} atoms (column {len(table)}) -> " in said.out
         assert "note: seen" in said.err
+
+    def test_results_are_written_for_hyperspy_and_sidpy_too(self, save, here) -> None:
+        save("scan.npy")
+        line = ["find", "scan.npy", "--out", "out", "--pixel-size", "0.02", "--also", "hspy, NSID"]
+        assert main(line) == 0
+        for name in ("results.hspy", "results.h5"):
+            images = read(here / "out" / "scan" / name)
+            assert [image.pixel_size for image in images] == [pytest.approx((0.02, 0.02))] * 2
+            assert images[0].metadata["original"]["recipe"] == _record(here / "out" / "scan").to_json()
+
+    def test_a_format_that_does_not_exist_is_refused_with_those_that_do(self, save, here, capsys) -> None:
+        save("scan.npy")
+        assert main(["find", "scan.npy", "--out", "out", "--also", "hspy,nsd"]) == 2
+        assert "no format 'nsd' (known: hspy, nsid)" in capsys.readouterr().err
+        assert not (here / "out").exists()
 
     def test_options_of_the_line_reach_the_finder_and_the_record(self, save, here) -> None:
         save("scan.npy")
