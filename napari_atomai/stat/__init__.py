@@ -1,0 +1,1 @@
+"""Measuring images and atoms: profiles, Fourier transforms, statistics; needs no torch."""
