@@ -48,8 +48,8 @@ class Scene:
         Nearest-neighbour distance the scene was made for, pixels.
     lattice : bool
         Whether neighbours help to see a column (False: single atoms, or nothing).
-    clutter : float or array, shape (N,)
-        Standard deviation of amorphous material around each column, which it must stand out of.
+    clutter : float
+        Standard deviation of amorphous material, which a column must stand out of.
     rim : array of bool, shape (N,), optional
         Columns where the sample thins out. There the lattice is no evidence: whether it goes on is the
         question.
@@ -59,7 +59,7 @@ class Scene:
     picture: Picture
     spacing: float
     lattice: bool
-    clutter: float | Vector = 0.0
+    clutter: float = 0.0
     rim: NDArray[np.bool_] | None = None
 
 
@@ -123,8 +123,6 @@ def random_scene(rng: np.random.Generator, size: int, spacing: float, zoom: floa
     )
     film = np.zeros(shape, np.float32)
     rim = None
-    clutter = _clutter(rng, bool(kind == 3))
-    around: float | Vector = clutter
     if kind == 2 or (kind < 2 and rng.random() < 0.15):
         thickness = _thickness(rng, shape, own)
         share = _sample(thickness, columns.positions)
@@ -132,12 +130,9 @@ def random_scene(rng: np.random.Generator, size: int, spacing: float, zoom: floa
         columns = replace(columns, amplitudes=columns.amplitudes * share)
         picture = picture * thickness
         film += float(rng.uniform(0.2, 4.0)) * thickness
-        if rng.random() < 0.6:
-            shell = _shell(rng, thickness, own)
-            film += shell * (speckle(shape, rng.uniform(0.2, 0.9) * own, rng) + 2)
-            around = clutter + _sample(shell, columns.positions)
+    clutter = _clutter(rng, bool(kind == 3))
     picture = picture + film + _background(rng, shape, own, clutter)
-    return Scene(columns, np.clip(picture, 0, None), spacing, bool(kind < 3), around, rim)
+    return Scene(columns, np.clip(picture, 0, None), spacing, bool(kind < 3), clutter, rim)
 
 
 def random_conditions(rng: np.random.Generator, spacing: float) -> Conditions:
@@ -243,16 +238,6 @@ def _thickness(rng: np.random.Generator, shape: tuple[int, int], spacing: float)
     return outline
 
 
-def _shell(rng: np.random.Generator, thickness: Picture, spacing: float) -> Picture:
-    """Return how strong the amorphous material is that clings to the rim of a sample, inside and outside."""
-    inside = thickness > 0.5 * float(thickness.max())
-    reach = rng.uniform(0.6, 2.5) * spacing
-    near = ndimage.gaussian_filter(inside.astype(np.float32), reach)
-    strength = min(rng.exponential(0.15), 0.5)
-    shell: Picture = (4 * strength * near * (1 - near)).astype(np.float32)
-    return shell
-
-
 def _ramp(distance: NDArray[Any]) -> NDArray[Any]:
     """Rise from 0 to 1 while `distance` goes from -0.5 to 0.5."""
     return np.clip(distance + 0.5, 0, 1)
@@ -308,7 +293,7 @@ def marks(scene: Scene, dose: float, read_noise: float) -> tuple[Picture, Pictur
     alone = rim | (not scene.lattice)
     certain, hopeless = (np.where(alone, _BY_ITSELF[i], _BY_LATTICE[i]) for i in (0, 1))
     peak = _is_peak(scene.picture, columns, scene.spacing)
-    strong = columns.amplitudes > np.maximum(0.03, 1.5 * np.asarray(scene.clutter))
+    strong = columns.amplitudes > max(0.03, 1.5 * scene.clutter)
     clear = (ratio >= certain) & peak & strong
     doubtful = ~clear & (ratio >= hopeless) & ~rim
     radius = np.clip(0.22 * _gap(columns.positions, scene.spacing), 1.8, 4.2)
