@@ -1,4 +1,4 @@
-"""The command line ``napari-atomai``: find, open, doctor. No napari or Qt except in ``open``."""
+"""The command line ``napari-atomai``: find, open, samples, doctor. No napari or Qt except in ``open``."""
 
 from __future__ import annotations
 
@@ -60,11 +60,28 @@ def _open(args: argparse.Namespace) -> int:
     check_screen(args.files)
     # The one place where the command line reaches for napari and Qt.
     from napari_atomai.plugin import demo
+    from napari_atomai.simulate.samples import SAMPLES
 
-    if args.sample:
+    if args.sample in SAMPLES:
         demo.show(args.sample)
+    elif args.sample:
+        from napari_atomai.files import registry
+
+        demo.open_files([registry.fetch(args.sample)])
     else:
         demo.open_files(args.files)
+    return FINE
+
+
+def _samples(_args: argparse.Namespace) -> int:
+    from napari_atomai.files.registry import describe
+    from napari_atomai.simulate.samples import SAMPLES
+
+    for name in SAMPLES:
+        sys.stdout.write(f"{name:28}  {'simulated':>9}  {'MIT':13} comes with the package\n")
+    for row in describe():
+        place = " (here already)" if row.cached else ""
+        sys.stdout.write(f"{row.name:28}  {row.size:>9}  {row.licence:13} {row.title}{place}\n")
     return FINE
 
 
@@ -80,6 +97,7 @@ def _doctor(args: argparse.Namespace) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "find": _find,
     "open": _open,
+    "samples": _samples,
     "doctor": _doctor,
 }
 

@@ -165,7 +165,7 @@ def _changes(old: Recipe, new: Recipe) -> list[str]:
 def _inputs(args: argparse.Namespace, plan: Plan) -> Iterator[tuple[str, Callable[[], list[Job]]]]:
     """Every input by name, and what reads it; nothing is read before it is its turn."""
     if args.sample:
-        yield args.sample, partial(_sample, args.sample, args.out)
+        yield args.sample, partial(_sample, args.sample, args.dataset, args.out)
         return
     files, dataset = args.files, args.dataset
     if plan.recipe is not None:
@@ -240,11 +240,20 @@ def _calibrated(
     notes = [] if recipe is None else list(check_input(recipe, image))
     if pixel_size is not None:
         return image.calibrated(pixel_size), notes
-    recorded = None if recipe is None or notes else recipe.input.pixel_size_nm
-    if recorded is None or recorded == image.pixel_size:
+    if recipe is None or notes:
         return image, notes
-    size = " x ".join(f"{each:g}" for each in dict.fromkeys(recorded))
-    return image.calibrated(recorded), [*notes, f"pixel size {size} nm as in the recipe"]
+    recorded, how = recipe.input.pixel_size_nm, recipe.input.calibration
+    same = recorded == image.pixel_size
+    if how is None and (same or recorded is None):
+        return image, notes
+    said = [] if same else [f"{_size_in_words(recorded)} as in the recipe"]
+    return image.calibrated(recorded, how=how), [*notes, *said]
+
+
+def _size_in_words(size: tuple[float, float] | None) -> str:
+    if size is None:
+        return "no pixel size"
+    return f"pixel size {' x '.join(f'{each:g}' for each in dict.fromkeys(size))} nm"
 
 
 def _other_model(recipe: Record | None, found: engine.Found) -> list[str]:
@@ -258,10 +267,14 @@ def _other_model(recipe: Record | None, found: engine.Found) -> list[str]:
     ]
 
 
-def _sample(name: str, out: Path) -> list[Job]:
-    from napari_atomai.simulate.samples import sample
+def _sample(name: str, dataset: int | None, out: Path) -> list[Job]:
+    from napari_atomai.simulate.samples import SAMPLES, sample
 
-    return [Job(name, sample(name).image, out / name)]
+    if name in SAMPLES:
+        return [Job(name, sample(name).image, out / name)]
+    from napari_atomai.files import registry
+
+    return _images(registry.fetch(name), dataset, out / name)
 
 
 def _images(path: Path, dataset: int | None, folder: Path) -> list[Job]:

@@ -63,11 +63,20 @@ _OPEN_EXAMPLES = f"""examples:
 
 {_CODES}"""
 
+_SAMPLES_EXAMPLES = f"""examples:
+  napari-atomai samples
+  napari-atomai find --sample stem_BaTiO3_1 --out results
+
+{_CODES}"""
+
 _DOCTOR_EXAMPLES = f"""examples:
   napari-atomai doctor
   napari-atomai doctor --json > doctor.json      for a bug report
 
 {_CODES}"""
+
+
+_SAMPLE_HELP = "a simulated image, or a real one that is downloaded the first time; `samples` lists them"
 
 
 class Parser(argparse.ArgumentParser):
@@ -92,7 +101,8 @@ class Parser(argparse.ArgumentParser):
         """End with exit code 2, the message, and the nearest word that exists."""
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
         hint = nearest(choice[1], re.findall(r"[\w ]+", choice[2].replace(", ", ","))) if choice else ""
-        self.exit(2, f"{self.prog}: {message}.{hint}\nTry '{self.prog} --help'.\n")
+        end = "" if message.endswith((".", "?")) else "."
+        self.exit(2, f"{self.prog}: {message}{end}{hint}\nTry '{self.prog} --help'.\n")
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -137,6 +147,14 @@ def build_parser() -> Parser:
             epilog=_OPEN_EXAMPLES,
         )
     )
+    _talk(
+        commands.add_parser(
+            "samples",
+            help="list the sample images for --sample",
+            description="List the sample images: name, size, licence, what it shows.",
+            epilog=_SAMPLES_EXAMPLES,
+        )
+    )
     _doctor(
         commands.add_parser(
             "doctor",
@@ -152,7 +170,7 @@ def _find(parser: Parser) -> None:
     flag = parser.flag
     parser.add_argument("files", nargs="*", metavar="FILE", type=Path, help="microscope files, TIFF, NPY ...")
     flag("--out", metavar="DIR", type=Path, help="folder for the results; made when it is not there")
-    flag("--sample", choices=SAMPLES, help="a simulated image that comes with the package")
+    flag("--sample", metavar="NAME", type=_sample, help=_SAMPLE_HELP)
     flag("--dataset", metavar="N", type=_dataset, help='which image of a file, from 0, or "all"')
     flag(
         "--pixel-size",
@@ -173,7 +191,7 @@ def _find(parser: Parser) -> None:
 
 def _open(parser: Parser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", type=Path, help="files to open")
-    parser.flag("--sample", choices=SAMPLES, help="a simulated image that comes with the package")
+    parser.flag("--sample", metavar="NAME", type=_sample, help=_SAMPLE_HELP)
     _talk(parser)
 
 
@@ -195,6 +213,16 @@ def _check_find(parser: Parser, args: argparse.Namespace) -> None:
         parser.error("give files or --sample, not both")
     if not (args.files or args.sample or args.recipe):
         parser.error("nothing to do: give one or more files, or --sample graphene")
+
+
+def _sample(text: str) -> str:
+    from napari_atomai.files.published import SAMPLES as PUBLISHED
+
+    known = [*SAMPLES, *(sample.name for sample in PUBLISHED)]
+    if text not in known:
+        hint = nearest(text, known) or " `napari-atomai samples` lists them."
+        raise argparse.ArgumentTypeError(f"there is no sample {text!r}.{hint}")
+    return text
 
 
 def _dataset(text: str) -> int:

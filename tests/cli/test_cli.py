@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -641,3 +642,25 @@ def test_doctor_as_json_can_be_read(capsys, monkeypatch) -> None:
 def test_the_entry_point_is_the_function_that_is_tested() -> None:
     assert cli.main is main
     assert find_command.engine is engine
+
+
+class TestPublishedSamples:
+    def test_they_are_listed_with_size_and_licence_and_without_network(self, capsys) -> None:
+        assert main(["samples"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        row = next(line for line in lines if line.startswith("stem_BaTiO3_1 "))
+        assert "1.3 MB" in row
+        assert "MIT" in row
+
+    def test_one_is_worked_on_from_the_cache(
+        self, here, monkeypatch: pytest.MonkeyPatch, shared_data: Path
+    ) -> None:
+        monkeypatch.setenv("NAPARI_ATOMAI_SAMPLES", str(here / "cache"))
+        (here / "cache").mkdir()
+        shutil.copy(shared_data / "stem_LLTO_512.tif", here / "cache")
+        assert main(["find", "--sample", "stem_LLTO_512", "--out", "out"]) == 0
+        assert (here / "out" / "stem_LLTO_512" / "atoms.csv").exists()
+
+    def test_a_name_that_is_nearly_right_is_asked_about(self, capsys) -> None:
+        assert main(["find", "--sample", "stem_BaTio3_1", "--out", "out"]) == 2
+        assert "Did you mean stem_BaTiO3_1?\n" in capsys.readouterr().err
