@@ -16,6 +16,7 @@ from napari_atomai.data.dimensions import Dimension
 from napari_atomai.data.image import Image
 from napari_atomai.data.shaping import as_dataset
 from napari_atomai.data.spectrum import Spectrum
+from napari_atomai.data.units import split_quantity
 from napari_atomai.errors import BadImage, BadOption, MissingExtra
 
 # --- HyperSpy -----------------------------------------------------------------------------------
@@ -48,7 +49,7 @@ def of_hyperspy(signal: Any) -> Image | Spectrum:
     notes: list[str] = []
     understood = signals.kept(signals.tree(signal.metadata), notes)
     understood.pop("_HyperSpy", None)  # how HyperSpy has folded it: it writes that itself
-    quantity, unit = sid.split_quantity(str(signals.section(understood, "Signal").get("quantity") or ""))
+    quantity, unit = split_quantity(str(signals.section(understood, "Signal").get("quantity") or ""))
     left_out = [i for i in range(len(given)) if i not in order]
     data = signal.data.transpose([*left_out, *order])
     part = {

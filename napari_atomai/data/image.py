@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.errors import BadImage, BadOption
+
+if TYPE_CHECKING:
+    from napari_atomai.data.recipe import Calibration
 
 ENERGIES = frozenset({"eV", "keV", "meV"})
 """Units of an axis along which a spectrum runs."""
@@ -118,6 +121,8 @@ class Image:
         Sentences a person should see: conversions made, calibration missing.
     quantity, value_unit : str
         What the pixels are ("intensity", "height") and their unit; empty when nobody said.
+    calibration : Calibration, optional
+        How it came to its pixel size; None where that came with the pixels.
 
     Raises
     ------
@@ -133,6 +138,7 @@ class Image:
     notes: tuple[str, ...] = ()
     quantity: str = ""
     value_unit: str = ""
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         _check_pixels(self.pixels)
@@ -272,12 +278,45 @@ class Image:
         position = np.unravel_index(index, self.shape[:-2]) if len(self.shape) > 2 else ()
         return np.asarray(self.pixels[tuple(int(i) for i in position)])
 
-    def calibrated(self, pixel_size: float | tuple[float, float], unit: str = "nm") -> Image:
-        """Return the same image with another pixel size (row, column), offsets set to zero."""
+    @property
+    def pixel_ratio(self) -> float:
+        """Height of a pixel over its width; 1 where nothing says that pixels are not square."""
+        rows, columns = self.axes[-2:]
+        if self.pixel_size is not None:
+            return self.pixel_size[0] / self.pixel_size[1]
+        return abs(rows.scale / columns.scale) if rows.unit == columns.unit else 1.0
+
+    def calibrated(
+        self,
+        pixel_size: float | tuple[float, float] | None,
+        unit: str = "nm",
+        how: Calibration | None = None,
+    ) -> Image:
+        """Return the same image with another pixel size (row, column), offsets set to zero.
+
+        Parameters
+        ----------
+        pixel_size : float, (row, column) or None
+            In `unit`; None takes the calibration away.
+        unit : str
+            A length in canonical spelling.
+        how : Calibration, optional
+            How this pixel size came about, for the records of results; else that it was given here.
+        """
+        from napari_atomai.data.recipe import Calibration  # pydantic is only needed here
+
         rows, columns = _two(pixel_size)
+        unit = UNCALIBRATED if pixel_size is None else unit
         axes = (*self.axes[:-2], Axis("y", rows, unit=unit), Axis("x", columns, unit=unit))
         notes = tuple(note for note in self.notes if note != NO_CALIBRATION)
-        return dataclasses.replace(self, axes=axes, notes=notes)
+        new = dataclasses.replace(self, axes=axes, notes=notes)
+        how = how or Calibration(method="given", pixel_size_nm=new.pixel_size, before_nm=self.pixel_size)
+        return dataclasses.replace(new, calibration=how)
+
+
+def first_picture(images: Sequence[Image]) -> Image:
+    """Return the first image of a file that is a picture or a movie; the very first where there is none."""
+    return next((image for image in images if not image.is_spectral), images[0])
 
 
 def _is_spectral(axis: Axis) -> bool:

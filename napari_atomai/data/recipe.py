@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from napari_atomai.errors import BadOption, UnknownOption
 
-SCHEMA_VERSION = 1
-"""Version of the JSON that a Record is written as."""
+SCHEMA_VERSION = 2
+"""Version of the JSON that a Record is written as. 2: the input may say how it was calibrated."""
 
 FINEST_SPACING = 3.0
 """Smallest spacing of atoms, in pixels, that can be asked for."""
@@ -95,6 +95,27 @@ class RefineAtoms(Recipe):
 Step = Annotated[FindAtoms | RefineAtoms, Field(discriminator="step")]
 
 
+class Calibration(BaseModel):
+    """How an image came to its pixel size, where that is not its file's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    method: Literal["line", "lattice", "typed", "given", "layer"] = Field(
+        description="A line of known length, lattice planes of known distance, the pixel size typed in the "
+        "window, given as an argument or on the command line, or set on the napari layer by other means."
+    )
+    pixel_size_nm: tuple[float, float] | None = Field(
+        description="Size of a pixel (row, column); null where the calibration was taken away."
+    )
+    before_nm: tuple[float, float] | None = Field(None, description="The pixel size before, if any.")
+    known_nm: float | None = Field(None, description="The known length or distance.")
+    measured_px: float | None = Field(
+        None, description="How many pixels it is in the image, counted in widths of a pixel."
+    )
+    relative_sd: float | None = Field(None, description="Standard error, relative to the pixel size.")
+    time: str = Field("", description="When, in UTC.")
+
+
 class InputRecord(BaseModel):
     """Which pixels went in."""
 
@@ -106,6 +127,9 @@ class InputRecord(BaseModel):
     shape: tuple[int, ...] = ()
     dtype: str = ""
     pixel_size_nm: tuple[float, float] | None = None
+    calibration: Calibration | None = Field(
+        None, description="How it came to its pixel size; null where that came with the pixels."
+    )
 
 
 class ModelRecord(BaseModel):
@@ -137,7 +161,7 @@ class Record(BaseModel):
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """Read a record that `to_json` wrote.
+        """Read a record that `to_json` wrote, of this version or an older one.
 
         Raises
         ------
@@ -157,7 +181,8 @@ class Record(BaseModel):
                 remedy="Update napari-atomai, or choose a recipe of this version.",
             )
         try:
-            return TypeAdapter(cls).validate_json(text)
+            # Newer versions only add what may be missing: the record becomes one of today.
+            return TypeAdapter(cls).validate_python({**raw, "schema_version": SCHEMA_VERSION})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -19,7 +19,7 @@ from napari_atomai.data.image import (
 )
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.data.tags import plain
-from napari_atomai.data.units import preferred
+from napari_atomai.data.units import preferred, split_quantity
 from napari_atomai.errors import CannotRead
 
 Part = dict[str, Any]
@@ -75,18 +75,26 @@ def as_dataset(
         "original": plain(part.get("original_metadata") or {}),
         "understood": plain(part.get("metadata") or {}),
     }
-    meaning = {"quantity": str(part.get("quantity") or ""), "value_unit": str(part.get("value_unit") or "")}
+    quantity, unit = _meaning(part)
     pixels, axes = _squeezed(pixels, axes, bool(part.get("squeeze")))
     if _is_spectrum(axes):
         pixels, axes = _energy_last(pixels, axes)
         pixels = load(pixels) if load else pixels
-        return Spectrum(pixels, _spectral(axes, notes), name, source, metadata, tuple(notes), **meaning)
+        return Spectrum(pixels, _spectral(axes, notes), name, source, metadata, tuple(notes), quantity, unit)
     pixels, axes = _rows_first(pixels, axes, notes)
     pixels, axes = _energy_first(pixels, axes, notes)
     pixels = load(pixels) if load else pixels
     pixels, axes = _grey(pixels, axes, notes)
     calibrated = _calibrated(axes, pixels.ndim, notes)
-    return Image(pixels, calibrated, name, source, metadata, tuple(notes), **meaning)
+    return Image(pixels, calibrated, name, source, metadata, tuple(notes), quantity, unit)
+
+
+def _meaning(part: Part) -> tuple[str, str]:
+    """Return what the values are and their unit: as the reader says, else as HyperSpy writes it."""
+    if part.get("quantity"):
+        return str(part["quantity"]), str(part.get("value_unit") or "")
+    signal = (part.get("metadata") or {}).get("Signal") or {}
+    return split_quantity(str(signal.get("quantity") or ""))
 
 
 def _in_order(axes: Sequence[Mapping[str, Any]], shape: Sequence[int]) -> Axes:

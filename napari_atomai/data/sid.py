@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,12 +69,6 @@ class Sid:
     source: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     original: Mapping[str, Any] = field(default_factory=dict)
-
-
-def split_quantity(text: str) -> tuple[str, str]:
-    """Take "Height (nm)" or "Current [nA]" apart into quantity and unit."""
-    found = re.fullmatch(r"\s*(.*?)\s*[(\[]([^()\[\]]*)[)\]]\s*", text, re.DOTALL)
-    return (found[1], found[2].strip()) if found else (text.strip(), "")
 
 
 def said(text: object) -> str:

@@ -131,6 +131,12 @@ def preferred(text: object) -> tuple[str, float]:
     return _PREFERRED.get(unit, (unit, 1.0))
 
 
+def split_quantity(text: str) -> tuple[str, str]:
+    """Take "Height (nm)" or "Current [nA]" apart into quantity and unit."""
+    found = re.fullmatch(r"\s*(.*?)\s*[(\[]([^()\[\]]*)[)\]]\s*", text, re.DOTALL)
+    return (found[1], found[2].strip()) if found else (text.strip(), "")
+
+
 def _clean(text: object) -> str:
     if isinstance(text, bytes):
         text = _decoded(text)

@@ -175,7 +175,8 @@ def _parameters(grid: _Grid, axes: Axes, notes: list[str], limits: Limits) -> li
         unit, factor = value_unit(given)
         title = "Z (topography)" if grid.parameters[i] == "Z (m)" else f"{name} (parameter)"
         named = (quantity(name), unit, _READER)
-        parts.append(part(values[i] * np.float32(factor), axes, title, named, _tags(grid), notes))
+        shown = values[i] * np.float32(factor) if hasattr(values, "compute") else scaled(values[i], factor)
+        parts.append(part(shown, axes, title, named, _tags(grid), notes))
     return parts
 
 

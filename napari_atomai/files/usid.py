@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_atomai.data.dimensions import RECIPROCAL, SPATIAL, SPECTRAL, UNKNOWN, Dimension
-from napari_atomai.data.sid import Sid, split_quantity
-from napari_atomai.data.units import normalise_unit
+from napari_atomai.data.sid import Sid
+from napari_atomai.data.units import normalise_unit, split_quantity
 from napari_atomai.errors import CannotRead
 from napari_atomai.files import h5tags
 from napari_atomai.files.guard import Limits, check_size

@@ -76,3 +76,26 @@ def test_an_axis_needs_a_finite_scale() -> None:
 def test_as_many_axes_as_dimensions() -> None:
     with pytest.raises(BadImage, match="1 axes"):
         Image(np.zeros((4, 4)), (Axis("x"),))
+
+
+def test_calibrating_says_how_and_taking_away_says_so_too() -> None:
+    image = Image.from_array(np.zeros((3, 4)), (0.03, 0.02))
+    new = image.calibrated(0.5, "Å")
+    assert new.pixel_size == pytest.approx((0.05, 0.05))
+    assert (new.calibration.method, new.calibration.before_nm) == ("given", (0.03, 0.02))
+    bare = new.calibrated(None)
+    assert bare.pixel_size is None
+    assert bare.calibration.pixel_size_nm is None
+    assert image.calibration is None
+
+
+@pytest.mark.parametrize(
+    ("axes", "ratio"),
+    [
+        ((Axis("y", 0.3, unit="nm"), Axis("x", 2.0, unit="Å")), 1.5),
+        ((Axis("y", -3.0), Axis("x", 2.0)), 1.5),
+        ((Axis("y", 3.0, unit="V"), Axis("x", 2.0, unit="nm")), 1.0),
+    ],
+)
+def test_the_ratio_of_a_pixel_is_that_of_its_sides(axes, ratio) -> None:
+    assert Image(np.zeros((3, 4)), axes).pixel_ratio == pytest.approx(ratio)
