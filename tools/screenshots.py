@@ -26,6 +26,7 @@ from napari_atomai.plugin import demo
 from napari_atomai.plugin.commands import atoms_panel
 from napari_atomai.plugin.layers import uid_of
 from napari_atomai.simulate.samples import SAMPLES
+from napari_atomai.stat.fourier import lattice_peaks
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZE = (1366, 768)
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.data is None:
         samples(given.out or DOCS)
+        looking(given.out or DOCS)
         return 0
     out = given.out or Path("out") / "screenshots"
     files = [given.data] if given.data.is_file() else sorted(p for p in given.data.iterdir() if can_read(p))
@@ -62,6 +64,48 @@ def samples(out: Path) -> None:
             panel.form.table.selectRow(atom_near(panel, DEFECT))
             photograph(viewer, out / "atoms-panel.png")
         viewer.close()
+
+
+def looking(out: Path) -> None:
+    """Photograph the looking tools beside simulated samples."""
+    for name, sample, work in (
+        ("calibrate", "perovskite", calibrate),
+        ("fft", "graphene", transform),
+        ("measure", "graphene", measure),
+    ):
+        viewer = napari.Viewer(title="napari-atomai")
+        viewer.window.resize(*SIZE)
+        viewer.canvas.overlays.scale_bar.visible = True
+        viewer.open_sample(demo.PLUGIN, sample)
+        title = "FFT" if name == "fft" else name.capitalize()
+        _, panel = viewer.window.add_plugin_dock_widget(demo.PLUGIN, title)
+        settle(lambda: False, longest=1.0)
+        viewer.reset_view()
+        work(getattr(panel, "__wrapped__", panel))
+        photograph(viewer, out / f"{name}-panel.png")
+        viewer.close()
+
+
+def calibrate(panel: Any) -> None:
+    panel.form.tabs.setCurrentIndex(1)
+    panel.form.spacing.setText("0.3905")
+    panel.find()
+    settle(lambda: panel.form.peaks.rowCount() > 0, longest=20)
+
+
+def transform(panel: Any) -> None:
+    settle(lambda: panel.form.view.picture is not None, longest=20)
+    for peak in lattice_peaks(panel.form.picker.layer().data, 3):
+        panel.pin(peak.spot)
+
+
+def measure(panel: Any) -> None:
+    panel.form.width_px.setValue(8)
+    panel.take("profile")
+    layer = next(layer for layer in panel.viewer.layers if "measurements" in layer.name)
+    rows, columns = panel.form.picker.layer().data.shape
+    layer.add_lines(np.array([[0.5 * rows, 0.3 * columns], [0.42 * rows, 0.7 * columns]]))
+    settle(lambda: panel.plot.profile is not None, longest=20)
 
 
 def atom_near(panel: Any, part: tuple[float, float]) -> int:
