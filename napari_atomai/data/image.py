@@ -33,6 +33,9 @@ UNCALIBRATED = "pixel"
 NO_CALIBRATION = "No calibration: lengths are in pixels until a pixel size is given."
 """The note of an image whose pixel size nobody has told us."""
 
+SPECTRUM_IMAGE = "Spectrum image: its spectral axis is moved to the front, so that each slice is a map."
+"""The note of a spectrum image that its file holds as (y, x, E)."""
+
 _RGB_CHANNELS = (3, 4)
 _ROWS_AT_ONCE = 256
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -315,8 +318,17 @@ class Image:
 
 
 def first_picture(images: Sequence[Image]) -> Image:
-    """Return the first image of a file that is a picture or a movie; the very first where there is none."""
-    return next((image for image in images if not image.is_spectral), images[0])
+    """Return the image of a file that is looked at first; the very first where there is no picture.
+
+    Among pictures and movies it is a calibrated one before one that is not (element maps often are not), a
+    large one before a small one, and of equals the first.
+    """
+    pictures = [image for image in images if not image.is_spectral]
+    return max(pictures, key=_looked_at, default=images[0])
+
+
+def _looked_at(image: Image) -> tuple[bool, int]:
+    return image.pixel_size is not None, image.frame_shape[0] * image.frame_shape[1]
 
 
 def _is_spectral(axis: Axis) -> bool:

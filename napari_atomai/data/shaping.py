@@ -11,6 +11,7 @@ from napari_atomai.data.image import (
     ENERGIES,
     LENGTHS_IN_NM,
     NO_CALIBRATION,
+    SPECTRUM_IMAGE,
     UNCALIBRATED,
     Axis,
     Image,
@@ -148,7 +149,7 @@ def _energy_first(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]
     scanned = [bool(axis.get("navigate")) for axis in axes]
     if pixels.ndim < 3 or scanned.count(False) != 1 or scanned[-1] or axes[-1].get("name") == "sample":
         return pixels, axes
-    notes.append("Spectrum image: its spectral axis is moved to the front, so that each slice is a map.")
+    notes.append(SPECTRUM_IMAGE)
     return np.moveaxis(pixels, -1, -3), [*axes[:-3], axes[-1], axes[-3], axes[-2]]
 
 

@@ -27,6 +27,8 @@ KEY = "napari_atomai"
 
 ROLE_IMAGE = "image"
 _SAMPLE = 1 << 16
+_SPECTRA = 6
+"""Spectra along rows and columns that a first look takes."""
 _TAILS = (0.1, 99.9)
 _FLOAT32_SAFE = 1e37
 
@@ -38,17 +40,23 @@ Geometry = dict[str, Any]
 
 def image_layer_data(image: Image) -> tuple[Any, dict[str, Any], str]:
     """Return an image as napari LayerData, with calibration, contrast and our notes."""
+    look = first_look(image)
     notes: dict[str, Any] = {
         "uid": uuid.uuid4().hex,
         "role": ROLE_IMAGE,
+        "look": look,
         "notes": list(image.notes),
         "source": _source_entry(image),
+        "quantity": image.quantity,
+        "value_unit": image.value_unit,
+        "pixel_size_nm": image.pixel_size,
+        "calibration": None if image.calibration is None else image.calibration.model_dump(mode="json"),
     }
     options = {
         "name": image.name,
         **geometry_of_image(image),
         "colormap": "gray",
-        "contrast_limits": contrast_limits(image.pixels),
+        "contrast_limits": contrast_limits(image.pixels[look]),
         "rgb": False,
         "metadata": {KEY: notes, **dict(image.metadata)},
     }
@@ -92,19 +100,44 @@ def _known(unit: str) -> bool:
     return True
 
 
-def contrast_limits(pixels: Any) -> tuple[float, float]:
+def first_look(image: Image) -> tuple[int, ...]:
+    """Choose the frame that is shown first: the middle one, of a spectrum image the slice of most signal.
+
+    The middle of a spectrum is often empty. A few spectra are enough to see where there is something.
+    """
+    middle = tuple(n // 2 for n in image.shape[:-2])
+    if not image.is_spectral or len(image.shape) != 3:
+        return middle
+    rows, columns = (np.unique(np.linspace(0, n - 1, _SPECTRA).astype(int)) for n in image.frame_shape)
+    traces = np.stack([_read(image.pixels[:, row, column]) for row in rows for column in columns])
+    finite = np.isfinite(traces)
+    signal = np.where(finite, traces, 0).astype(np.float64).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
+    return (int(np.argmax(signal)),) if signal.any() else middle
+
+
+def contrast_limits(pixels: Any, tails: tuple[float, float] = _TAILS) -> tuple[float, float]:
     """Robust display limits from a sample of one frame, so that lazy pixels stay lazy; never equal."""
-    frame = pixels[tuple(n // 2 for n in pixels.shape[:-2])]
-    step = max(1, int(np.ceil(np.sqrt(np.prod(frame.shape) / _SAMPLE))))
-    sample = np.asarray(frame[::step, ::step], dtype=np.float64)
+    sample = sampled(pixels[tuple(n // 2 for n in pixels.shape[:-2])], _SAMPLE).astype(np.float64)
     finite = sample[np.isfinite(sample)]
     if not finite.size:
         return 0.0, 1.0
-    low, high = np.clip(np.percentile(finite, _TAILS), -_FLOAT32_SAFE, _FLOAT32_SAFE)
+    low, high = np.clip(np.percentile(finite, tails), -_FLOAT32_SAFE, _FLOAT32_SAFE)
     if high - low <= 1e-6 * max(abs(low), abs(high)):
         margin = 0.5 if low == 0 else 0.5 * abs(low)
         return float(low - margin), float(low + margin)
     return float(low), float(high)
+
+
+def sampled(frame: Any, most: int) -> np.ndarray:
+    """Return every n-th pixel of a frame (y, x), at most about `most`; lazy pixels are read here."""
+    step = max(1, int(np.ceil(np.sqrt(np.prod(frame.shape) / most))))
+    return _read(frame[::step, ::step])
+
+
+def _read(pixels: Any) -> np.ndarray:
+    if hasattr(pixels, "compute"):  # dask would leave a pool of threads behind for one frame
+        pixels = pixels.compute(scheduler="synchronous")
+    return np.asarray(pixels)
 
 
 def _source_entry(image: Image) -> dict[str, Any] | None:
@@ -148,7 +181,17 @@ def image_of(layer: Layer) -> Image:
     if pixels.ndim < 2:
         raise BadImage(f"{layer.name!r} has no rows and columns.", remedy="Choose an image layer.")
     axes = tuple(_axis(layer, i, pixels.ndim) for i in range(pixels.ndim))
-    return Image(pixels, axes, name=layer.name, source=_source_of(layer, pixels), notes=notes)
+    ours = layer.metadata.get(KEY, {})
+    return Image(
+        pixels,
+        axes,
+        name=layer.name,
+        source=_source_of(layer, pixels),
+        metadata={name: value for name, value in layer.metadata.items() if name != KEY},
+        notes=notes,
+        quantity=str(ours.get("quantity", "")),
+        value_unit=str(ours.get("value_unit", "")),
+    )
 
 
 def pixel_size_nm(layer: Layer) -> tuple[float, float] | None:
@@ -172,14 +215,15 @@ def origin_nm(layer: Layer) -> tuple[float, float]:
     return rows, columns
 
 
-def calibrate(layer: Layer, nm_per_pixel: float) -> None:
-    """Give an image layer a pixel size in nm; 0 takes the calibration away."""
-    if not np.isfinite(nm_per_pixel) or nm_per_pixel < 0:
+def calibrate(layer: Layer, nm_per_pixel: float | tuple[float, float]) -> None:
+    """Give an image layer a pixel size, or one for (row, column), in nm; 0 takes the calibration away."""
+    size = np.broadcast_to(np.asarray(nm_per_pixel, dtype=np.float64), (2,))
+    if not np.isfinite(size).all() or (size < 0).any() or (size == 0).sum() == 1:
         raise BadOption(
             f"A pixel size of {nm_per_pixel} nm is not possible.", remedy="Give a positive number."
         )
-    unit, size = ("nm", nm_per_pixel) if nm_per_pixel else (UNCALIBRATED, 1.0)
-    layer.scale = (*tuple(layer.scale)[:-2], size, size)
+    unit, (rows, columns) = ("nm", size) if size.all() else (UNCALIBRATED, (1.0, 1.0))
+    layer.scale = (*tuple(layer.scale)[:-2], rows, columns)
     layer.translate = (*tuple(layer.translate)[:-2], 0.0, 0.0)
     layer.units = (*(str(u) for u in tuple(layer.units)[:-2]), unit, unit)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
@@ -11,6 +12,8 @@ from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_atomai.plugin.connections import Connections
+
+_ON_PAPER = ("#ffffff", "#000000")
 
 
 class PlotCanvas(QWidget):
@@ -22,6 +25,8 @@ class PlotCanvas(QWidget):
         Its ``canvas`` is a Qt canvas, for ``mpl_connect``.
     axes : matplotlib.axes.Axes
         What is drawn on it takes the theme's colours at the next `redraw`.
+    upper : matplotlib.axes.Axes or None
+        Axes above them with the same x, after ``split(True)``.
     """
 
     def __init__(self) -> None:
@@ -29,12 +34,25 @@ class PlotCanvas(QWidget):
         self.figure: Any = Figure(layout="constrained")
         self._canvas = FigureCanvasQTAgg(self.figure)
         self.axes: Any = self.figure.subplots()
+        self.upper: Any = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
         self._connections = Connections(self)
         self._connections.connect(get_settings().appearance.events.theme, self.redraw)
         self.theme()
+
+    def split(self, on: bool) -> None:
+        """Have a second set of axes above the first, or not; what was drawn goes."""
+        if on == (self.upper is not None):
+            for axes in self.figure.axes:
+                axes.clear()
+            return
+        self.figure.clear()
+        if on:
+            self.upper, self.axes = self.figure.subplots(2, sharex=True, height_ratios=(2, 3))
+        else:
+            self.upper, self.axes = None, self.figure.subplots()
 
     def redraw(self, _event: Any = None) -> None:
         """Draw what has changed, soon, in the colours of the theme."""
@@ -44,7 +62,25 @@ class PlotCanvas(QWidget):
     def theme(self) -> None:
         """Bring figure and axes to the colours of napari's theme."""
         colours = get_theme(get_settings().appearance.theme)
-        ground, text = colours.background.as_hex("long"), colours.text.as_hex("long")
+        self._colour(colours.background.as_hex("long"), colours.text.as_hex("long"))
+
+    def save(self, path: str | Path) -> None:
+        """Write the figure as PNG, PDF or SVG, by the ending of the name; in black on white.
+
+        Raises
+        ------
+        SaveFailed
+            If it could not be written.
+        """
+        from napari_atomai.plots import save_figure
+
+        self._colour(*_ON_PAPER)
+        try:
+            save_figure(self.figure, Path(path))
+        finally:
+            self.redraw()
+
+    def _colour(self, ground: str, text: str) -> None:
         self.figure.set_facecolor(ground)
         for axes in self.figure.axes:
             axes.set_facecolor(ground)
@@ -60,12 +96,3 @@ class PlotCanvas(QWidget):
                 legend.get_frame().set_facecolor(ground)
                 for entry in legend.get_texts():
                     entry.set_color(text)
-
-    def save(self, path: Any) -> None:
-        """Write the figure as PNG, PDF or SVG, by the ending of the name; in black on white."""
-        from napari_atomai.plots import save_figure
-
-        kept = [(axes, axes.get_facecolor()) for axes in self.figure.axes]
-        save_figure(self.figure, path)
-        for axes, colour in kept:
-            axes.set_facecolor(colour)

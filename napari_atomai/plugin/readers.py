@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LayerData = tuple[Any, dict[str, Any], str]
+from napari_atomai.data.image import NO_CALIBRATION, SPECTRUM_IMAGE
+from napari_atomai.data.progress import Progress
+
+log = logging.getLogger(__name__)
+LayerData = tuple[Any, ...]
 Paths = str | Sequence[str]
+
+_FOLDERS = frozenset({".zspy"})
+"""Endings of formats that may be folders."""
+_SEEN = frozenset({NO_CALIBRATION, SPECTRUM_IMAGE})
+"""Notes that need no message in a window: the badge says the one, the slider the other."""
+_NO_LAYER: LayerData = (None,)
+"""What napari takes for "read, and nothing to show as a layer"."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    path: Path
+    datasets: list[Any]
+    layers: list[LayerData]
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
@@ -19,39 +39,119 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     from napari_atomai.files.reading import FORMATS
 
     try:
-        return read if all(Path(one).suffix.lower() in FORMATS for one in _each(path)) else None
+        return read if all(_by_name(one, FORMATS) for one in _each(path)) else None
     except Exception:  # noqa: BLE001 - napari asks every plugin about every file: never get in the way
         return None
 
 
+def _by_name(name: str, formats: Any) -> bool:
+    path = Path(name)
+    suffix = path.suffix.lower()
+    # No addresses: we open files of this computer only.
+    return suffix in formats and "://" not in name and (suffix in _FOLDERS or not path.is_dir())
+
+
 def read(path: Paths) -> list[LayerData]:
-    """Read files into image layers, with their calibration; what cannot be read is said in words."""
+    """Read files into layers, with their calibration; what cannot be read is said in words.
+
+    The files are read in a worker thread while the window goes on. In a window the first picture of each
+    file becomes a layer, and its other datasets are listed in the Datasets panel; without one every image
+    becomes a layer, the first of each file visible.
+    """
+    from napari import current_viewer
     from napari.utils.notifications import show_error, show_info
 
     from napari_atomai.errors import AtomAIError
-    from napari_atomai.files import reading
-    from napari_atomai.plugin.layers import image_layer_data
+    from napari_atomai.plugin.waiting import wait_for
 
-    layers: list[LayerData] = []
-    notes: list[str] = []
+    viewer = current_viewer()
+    paths = [Path(one) for one in _each(path)]
+    doing = f"reading {', '.join(one.name for one in paths)}"
     try:
-        for one in _each(path):
-            images = reading.read(Path(one))
-            notes += [note for image in images for note in image.notes]
-            layers += [_shown(image_layer_data(image), first=i == 0) for i, image in enumerate(images)]
+        files = wait_for(_reading(paths, everything=viewer is None), doing)
     except AtomAIError as error:
         # napari words a reader's failure as "Tried opening with ..., but failed": say why.
         show_error(str(error))
+        log.debug("%s failed", doing, exc_info=error)
         raise
-    for note in dict.fromkeys(notes):
-        show_info(note)
-    return layers
+    notes = dict.fromkeys(note for file in files for item in file.datasets for note in item.notes)
+    for note in notes:
+        if viewer is None or note not in _SEEN:
+            show_info(note)
+    if viewer is not None:
+        _list(viewer, files)
+    return [layer for file in files for layer in file.layers] or [_NO_LAYER]
+
+
+def _reading(paths: list[Path], *, everything: bool) -> Callable[[], Generator[Progress, None, list[_Read]]]:
+    def start() -> Generator[Progress, None, list[_Read]]:
+        # Imported in the worker thread: they bring dask and the readers.
+        from napari_atomai.data.image import Image, first_picture
+        from napari_atomai.files import reading
+        from napari_atomai.plugin.layers import image_layer_data
+
+        files = []
+        for number, path in enumerate(paths):
+            yield Progress(number, len(paths), f"reading {path.name}")
+            datasets = reading.read(path) if everything else reading.read_all(path)
+            images = [item for item in datasets if isinstance(item, Image)]
+            shown = images if everything or not images else [first_picture(images)]
+            layers = [_shown(image_layer_data(image), first=i == 0) for i, image in enumerate(shown)]
+            files.append(_Read(path, list(datasets), layers))
+        _warm_up()
+        return files
+
+    return start
+
+
+def _warm_up() -> None:
+    # The first layer makes napari load scipy's filters and pint's table of units: in this worker thread
+    # nobody waits for them.
+    import numpy as np
+    import scipy.ndimage  # noqa: F401
+    from napari.layers import Image as ImageLayer
+
+    ImageLayer(np.eye(2), units=("nm", "nm"))
 
 
 def _shown(layer: LayerData, *, first: bool) -> LayerData:
     # Of a file with several images the first is seen; the others would only cover it.
     data, options, kind = layer
     return data, {**options, "visible": first}, kind
+
+
+def _list(viewer: Any, files: list[_Read]) -> None:
+    from napari_atomai.plugin import docks
+    from napari_atomai.plugin.badge import badge_in
+    from napari_atomai.plugin.opened import opened_of
+
+    badge_in(viewer)
+    if not len(viewer.layers):
+        viewer.canvas.overlays.scale_bar.visible = True
+        docks.soon(viewer, _look, "choosing the slice to show")
+    opened = opened_of(viewer)
+    for file in files:
+        source = file.datasets[0].source
+        opened.add(file.path if source is None else source.path, file.datasets)
+    if any(len(file.datasets) > 1 for file in files):
+        docks.open_soon(viewer, docks.DATASETS)
+    spectra = [file.datasets[0] for file in files if not file.layers]
+    if spectra:
+        docks.show_soon(viewer, spectra[0])
+
+
+def _look(viewer: Any) -> None:
+    """Bring the sliders to the frame that the first layer wants to be seen at."""
+    from napari_atomai.plugin.layers import notes_of
+
+    if not len(viewer.layers):
+        return
+    layer = viewer.layers[0]
+    look = notes_of(layer).get("look", ())
+    if look:
+        place = layer.data_to_world((*look, 0, 0))
+        for axis in range(len(look)):
+            viewer.dims.set_point(axis + viewer.dims.ndim - layer.ndim, place[axis])
 
 
 def _each(path: Paths) -> list[str]:

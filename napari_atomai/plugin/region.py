@@ -18,14 +18,14 @@ _PART = 4  # the first rectangle leaves a quarter free on every side
 _SMALLEST = 8
 
 
-def region_for(layers: Any, image: Layer) -> Shapes:
+def region_for(layers: Any, image: Layer, role: str = ROLE, called: str = "FFT region") -> Shapes:
     """Return the layer with the region of an image; make it, with a rectangle in the middle."""
     shapes = attach(
         layers,
-        ROLE,
+        role,
         image,
         {
-            "name": f"{image.name}: FFT region",
+            "name": f"{image.name}: {called}",
             "edge_width": 2 * line_width(image),
             "edge_color": "#E69F00",
             "face_color": "transparent",
@@ -39,7 +39,7 @@ def region_for(layers: Any, image: Layer) -> Shapes:
     return shapes
 
 
-def box_of(shapes: Shapes, image: Layer) -> Box | None:
+def box_of(shapes: Shapes, image: Layer, smallest: int = _SMALLEST) -> Box | None:
     """Return the part of the image within the rectangle that was drawn last; None if that is too small.
 
     Of a rectangle that was turned it is the upright one around it.
@@ -50,6 +50,6 @@ def box_of(shapes: Shapes, image: Layer) -> Box | None:
     limit = np.array(frame_shape(image))
     low = np.clip(np.rint(corners.min(axis=0)), 0, limit).astype(int)
     high = np.clip(np.rint(corners.max(axis=0)), 0, limit).astype(int)
-    if (high - low < _SMALLEST).any():
+    if (high - low < smallest).any():
         return None
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])

@@ -16,6 +16,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import NO_CALIBRATION
 from napari_atomai.plugin import edits
+from napari_atomai.plugin.calibration import calibration_of
 from napari_atomai.plugin.layers import KEY, find_layer, geometry_like, origin_nm, pixel_size_nm, uid_of
 from napari_atomai.plugin.points import (
     COLOURS,
@@ -50,7 +51,8 @@ def recalibrated(found: Found, parent: Layer) -> Found:
     """Return a result with the pixel size that its image layer has now."""
     size = pixel_size_nm(parent)
     candidates = dataclasses.replace(found.candidates, pixel_size=size, origin=origin_nm(parent))
-    entry = found.record.input.model_copy(update={"pixel_size_nm": size})
+    changes = {"pixel_size_nm": size, "calibration": calibration_of(parent)}
+    entry = found.record.input.model_copy(update=changes)
     notes = tuple(note for note in found.record.notes if note != NO_CALIBRATION)
     notes = notes if size is not None else (*notes, NO_CALIBRATION)
     record = found.record.model_copy(update={"input": entry, "notes": notes})

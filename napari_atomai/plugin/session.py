@@ -20,6 +20,7 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
 from napari_atomai.plugin import results
+from napari_atomai.plugin.badge import badge_in
 from napari_atomai.plugin.edits import edited_atoms
 from napari_atomai.plugin.jobs import Job, Work
 from napari_atomai.plugin.layers import find_layer, follow, image_of, is_plain_image, notes_of, uid_of
@@ -94,6 +95,7 @@ class Session(QObject):
         self._results: dict[str, Result] = {}
         self._wanted: float | None = None  # the threshold chosen while the atoms are still being found
         viewer.layers.events.removed.connect(self._on_removed)
+        badge_in(viewer)
 
     # --- what a panel asks ---
 

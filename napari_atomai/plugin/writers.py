@@ -46,15 +46,11 @@ def _write(write: Callable[..., None], path: str, layer_data: list[FullLayerData
 
 
 def _image(data: Any, attributes: dict[str, Any], layer_type: str) -> Any:
-    import dataclasses
-
     from napari.layers import Layer
 
-    from napari_atomai.plugin.layers import KEY, image_of
+    from napari_atomai.plugin.layers import image_of
 
-    image = image_of(Layer.create(data, attributes, layer_type))
-    metadata = {name: value for name, value in attributes.get("metadata", {}).items() if name != KEY}
-    return dataclasses.replace(image, metadata=metadata or image.metadata)
+    return image_of(Layer.create(data, attributes, layer_type))
 
 
 def _atoms(data: Any, attributes: dict[str, Any]) -> Any:

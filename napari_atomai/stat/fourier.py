@@ -16,6 +16,7 @@ _SMALLEST = 16
 _LOWEST_BINS = 3  # nearer to the middle there are only slopes and the window's own lobe
 _STANDS_OUT = 6.0  # how many times a peak's amplitude exceeds that of its ring
 _APART = 4  # bins between peaks
+_BETWEEN = 0.012  # bins, r.m.s.: how far the parabola between bins is off, however strong the peak
 _HIGHEST = 0.45  # cycles per pixel; a period of less than about two pixels is not measured
 
 
@@ -28,7 +29,8 @@ class LatticePeak:
     spot : Spot
         Spatial frequency, cycles per pixel; of the two opposite peaks the one to the right.
     spot_sd : float
-        Standard error of the frequency, cycles per pixel.
+        Standard error of the frequency, cycles per pixel: of noise and of the place between bins, not of
+        scan distortion.
     strength : float
         How many times its amplitude exceeds that of its surroundings.
     """
@@ -182,8 +184,8 @@ def _peak(power: NDArray[np.float32], row: int, column: int, strength: float) ->
     middle = np.array(power.shape) // 2
     at = (np.array([row, column]) - middle) / power.shape
     spot = spot_near(power, Spot(float(at[0]), float(at[1])), 1.0)
-    # Cramer-Rao bound of a frequency under a Hann window, in bins: about 0.6 over the amplitude ratio.
-    sd = 0.6 / strength / min(power.shape)
+    # In bins: the Cramer-Rao bound under a Hann window, about 0.6 over the amplitude ratio, and the parabola.
+    sd = float(np.hypot(0.6 / strength, _BETWEEN)) / min(power.shape)
     return LatticePeak(spot, sd, strength)
 
 
@@ -193,7 +195,7 @@ def calibrate_by_lattice(image: Image, peak: LatticePeak, spacing_nm: float) -> 
     Parameters
     ----------
     image : Image
-        Its ratio of row to column size is kept where it is calibrated; else pixels are taken as square.
+        Its ratio of row to column size is kept; where it says nothing, pixels are taken as square.
     peak : LatticePeak
         From `lattice_peaks`.
     spacing_nm : float
@@ -209,8 +211,7 @@ def calibrate_by_lattice(image: Image, peak: LatticePeak, spacing_nm: float) -> 
             f"A distance of lattice planes of {spacing_nm} nm is not possible.",
             remedy="Give the known distance in nm, for instance 0.3905 for SrTiO3 (100).",
         )
-    size = image.pixel_size
-    ratio = 1.0 if size is None else size[0] / size[1]
+    ratio = image.pixel_ratio
     columns = spacing_nm / peak.spot.spacing((ratio, 1.0))
     relative = peak.spot_sd / peak.spot.frequency()
     return LatticeCalibration((columns * ratio, columns), relative, peak, spacing_nm)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.card import ModelCard
-from napari_atomai.data.image import Image
+from napari_atomai.data.image import Image, first_picture
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
 from napari_atomai.files.reading import read
@@ -150,11 +150,6 @@ def as_image(
     return image if pixel_size is None else image.calibrated(pixel_size)
 
 
-def first_picture(images: Sequence[Image]) -> Image:
-    """Return the first image of a file that is a picture or a movie; the very first where there is none."""
-    return next((image for image in images if not image.is_spectral), images[0])
-
-
 def finding(
     image: Image, find: FindAtoms | None = None, refine: RefineAtoms | None = None
 ) -> Generator[Progress, None, Found]:
@@ -270,4 +265,4 @@ def _atoms(
     )
 
 
-__all__ = ["FLOOR", "Found", "as_image", "find_atoms", "finding"]
+__all__ = ["FLOOR", "Found", "as_image", "find_atoms", "finding", "first_picture"]

@@ -88,6 +88,7 @@ def describe_input(image: Image) -> InputRecord:
         shape=image.shape,
         dtype=str(image.pixels.dtype),
         pixel_size_nm=image.pixel_size,
+        calibration=image.calibration,
     )
 
 

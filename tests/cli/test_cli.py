@@ -30,7 +30,7 @@ from napari_atomai.cli.places import folder_names
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
-from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
+from napari_atomai.data.recipe import Calibration, FindAtoms, ModelRecord, Record, RefineAtoms
 from napari_atomai.errors import BadImage
 from napari_atomai.files.reading import read
 from napari_atomai.models import storage
@@ -313,6 +313,48 @@ class TestRecipe:
         assert _record(here / "again" / "new").steps == _record(first.parent).steps
         assert _record(here / "again" / "new").input.pixel_size_nm is None  # not that of the other image
         assert "the numbers will not be" in capsys.readouterr().err
+
+    def test_the_pixel_size_of_the_line_is_recorded_as_given(self, first: Path) -> None:
+        how = _record(first.parent).input.calibration
+        assert how == Calibration(method="given", pixel_size_nm=(0.031, 0.031))
+
+    def test_a_pixel_size_that_was_measured_in_the_window_is_used_and_recorded_again(
+        self, first: Path, here, capsys
+    ) -> None:
+        how = Calibration(
+            method="lattice", pixel_size_nm=(0.03, 0.02), known_nm=0.39, measured_px=19.5, time="today"
+        )
+        self._rewrite(first, how)
+        assert main(["find", "--recipe", str(first), "--out", "again"]) == 0
+        entry = _record(here / "again" / "scan").input
+        assert (entry.pixel_size_nm, entry.calibration) == ((0.03, 0.02), how)
+        table = pd.read_csv(here / "again" / "scan" / "atoms.csv")
+        np.testing.assert_allclose(table["y_nm"], table["row_px"] * 0.03)
+        np.testing.assert_allclose(table["x_nm"], table["col_px"] * 0.02)
+        assert "pixel size 0.03 x 0.02 nm as in the recipe" in capsys.readouterr().err
+
+    def test_a_calibration_that_was_taken_away_in_the_window_stays_away(
+        self, first: Path, save, here, capsys
+    ) -> None:
+        how = Calibration(method="typed", pixel_size_nm=None, before_nm=(0.031, 0.031))
+        self._rewrite(first, how)
+        assert main(["find", "--recipe", str(first), "--out", "again"]) == 0
+        entry = _record(here / "again" / "scan").input
+        assert (entry.pixel_size_nm, entry.calibration) == (None, how)
+
+    def test_the_pixel_size_of_the_line_wins_over_that_of_the_recipe(self, first: Path, here) -> None:
+        line = ["find", "--recipe", str(first), "--out", "again", "--pixel-size", "0.5"]
+        assert main(line) == 0
+        entry = _record(here / "again" / "scan").input
+        assert entry.pixel_size_nm == (0.5, 0.5)
+        assert entry.calibration.method == "given"
+
+    @staticmethod
+    def _rewrite(recipe: Path, how: Calibration) -> None:
+        record = _record(recipe.parent)
+        changes = {"pixel_size_nm": how.pixel_size_nm, "calibration": how}
+        changed = record.model_copy(update={"input": record.input.model_copy(update=changes)})
+        recipe.write_text(changed.to_json(), encoding="utf-8")
 
     def test_an_input_that_changed_in_place_is_noticed(self, first: Path, save, capsys) -> None:
         save("scan.npy", 4)

@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_atomai.data.image import Axis, Image
+from napari_atomai.data.image import Axis, Image, first_picture
 from napari_atomai.errors import BadImage, BadOption
 
 
@@ -99,3 +99,14 @@ def test_calibrating_says_how_and_taking_away_says_so_too() -> None:
 )
 def test_the_ratio_of_a_pixel_is_that_of_its_sides(axes, ratio) -> None:
     assert Image(np.zeros((3, 4)), axes).pixel_ratio == pytest.approx(ratio)
+
+
+def test_of_a_files_images_the_large_calibrated_picture_is_looked_at_first() -> None:
+    spectra = Image(np.zeros((8, 64, 64)), (Axis("E", unit="eV"), Axis("y"), Axis("x")))
+    element_map = Image.from_array(np.zeros((64, 64)))
+    small = Image.from_array(np.zeros((16, 20)), 0.1)
+    survey, twin = (Image.from_array(np.zeros((32, 32)), 0.1) for _ in range(2))
+
+    assert first_picture([spectra, element_map, small, survey, twin]) is survey
+    assert first_picture([spectra, element_map]) is element_map
+    assert first_picture([spectra]) is spectra

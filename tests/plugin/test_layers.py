@@ -12,8 +12,10 @@ from napari_atomai.data.image import Axis, Image, Source
 from napari_atomai.errors import BadImage, BadOption
 from napari_atomai.plugin import results
 from napari_atomai.plugin.layers import (
+    KEY,
     calibrate,
     contrast_limits,
+    first_look,
     follow,
     geometry_of_image,
     image_layer_data,
@@ -269,3 +271,25 @@ def test_points_lie_on_the_intensity_maxima_in_world_coordinates(find_result):
         assert world_of(points, point, viewer.layers) == pytest.approx(tuple(world))
     expected = np.array([[11 * 0.02 + 5, 37 * 0.04 + 5], [30 * 0.02 + 5, 8 * 0.04 + 5]])
     assert [points.data_to_world(point) for point in points.data] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_spectrum_image_is_first_seen_where_its_signal_is(lazy):
+    pixels = np.zeros((64, 30, 20))
+    pixels[5] = 3 + np.random.default_rng(0).random((30, 20))
+    pixels[:, 0, 0] = np.nan
+    if lazy:
+        pixels = da.from_array(pixels, chunks=(8, 10, 20))
+    spectra = Image(pixels, (Axis("E", 10.0, 100.0, "eV"), Axis("y"), Axis("x")))
+
+    data, options, _ = image_layer_data(spectra)
+
+    assert first_look(spectra) == (5,)
+    assert options["metadata"][KEY]["look"] == (5,)
+    assert 3 <= options["contrast_limits"][0] < options["contrast_limits"][1] <= 4
+    assert data is pixels
+
+
+def test_a_movie_is_first_seen_in_its_middle():
+    assert first_look(Image.from_array(np.zeros((7, 20, 20)))) == (3,)
+    assert first_look(Image.from_array(np.zeros((20, 20)))) == ()

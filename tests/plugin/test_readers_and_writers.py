@@ -65,10 +65,17 @@ def test_the_manifest_offers_every_format_that_can_be_read(manifest):
 
 
 @pytest.mark.parametrize(
-    "path", ["a.png", "", "nowhere/at/all", "x" * 5000, "a\0b.csv", ["a.npy", "b.png"], "http://a.b/c.jpg"]
+    "path", ["a.svg", "", "nowhere/at/all", "x" * 5000, "a\0b.csv", ["a.npy", "b.svg"], "http://a.b/c.jpg"]
 )
 def test_files_of_other_kinds_are_left_to_other_plugins_without_complaint(path):
     assert readers.get_reader(path) is None
+
+
+@pytest.mark.parametrize(("name", "ours"), [("a.zspy", True), ("a.npy", False), ("movie", False)])
+def test_of_folders_only_those_of_a_format_that_may_be_one_are_taken(tmp_path, name, ours):
+    (tmp_path / name).mkdir()
+
+    assert (readers.get_reader(str(tmp_path / name)) is not None) == ours
 
 
 def test_an_array_opens_as_a_layer_by_the_plugin(with_plugin, tmp_path):

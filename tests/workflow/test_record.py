@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from napari_atomai.data.image import Image, Source
-from napari_atomai.data.recipe import FindAtoms, InputRecord, ModelRecord, Record, RefineAtoms
+from napari_atomai.data.recipe import Calibration, FindAtoms, InputRecord, ModelRecord, Record, RefineAtoms
 from napari_atomai.errors import CannotRead
 from napari_atomai.workflow.record import (
     check_input,
@@ -56,6 +56,24 @@ def test_a_file_is_hashed_by_its_bytes(from_file: Image) -> None:
     assert record.shape == (2, 12, 10)
     assert record.dtype == "uint16"
     assert record.pixel_size_nm == (0.02, 0.02)
+    assert record.calibration is None  # it came with the pixels
+
+
+def test_a_pixel_size_that_was_given_is_recorded_as_given(from_file: Image) -> None:
+    record = describe_input(from_file.calibrated((0.03, 0.04)))
+    assert record.pixel_size_nm == (0.03, 0.04)
+    assert record.calibration == Calibration(
+        method="given", pixel_size_nm=(0.03, 0.04), before_nm=(0.02, 0.02)
+    )
+
+
+def test_how_an_image_was_calibrated_goes_into_the_record(from_file: Image) -> None:
+    how = Calibration(method="line", pixel_size_nm=(0.03, 0.03), known_nm=3.0, measured_px=100.0)
+    assert new_record(from_file.calibrated(0.03, how=how), (FindAtoms(),)).input.calibration == how
+
+
+def test_the_hash_of_an_input_does_not_change_with_its_calibration(from_file: Image) -> None:
+    assert describe_input(from_file.calibrated(0.5)).sha256 == describe_input(from_file).sha256
 
 
 def test_a_file_longer_than_one_block_is_hashed_whole(tmp_path: Path) -> None:

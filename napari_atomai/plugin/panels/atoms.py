@@ -11,8 +11,10 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import RefineAtoms
 from napari_atomai.errors import AtomAIError
+from napari_atomai.plugin import calibration
 from napari_atomai.plugin.connections import Connections
-from napari_atomai.plugin.layers import calibrate, pixel_size_nm, without_unit
+from napari_atomai.plugin.kept_view import kept_view
+from napari_atomai.plugin.layers import pixel_size_nm, without_unit
 from napari_atomai.plugin.messages import explain, time_left
 from napari_atomai.plugin.panels.layout import AtomsForm, scrolled
 from napari_atomai.plugin.panels.link import TableLink
@@ -123,7 +125,11 @@ class AtomsPanel(QWidget):
         layer, value = self.form.picker.layer(), self.form.pixel_size.value()
         if layer is None or value == self.form.shown_pixel_size:
             return
-        calibrate(layer, value)
+        ratio = calibration.pixel_ratio(layer)  # the box shows rows; pixels that are not square stay so
+        size = (value, value / ratio) if value else None
+        with kept_view(self.viewer, layer):
+            calibration.apply(self.viewer.layers, layer, calibration.by_typing(layer, size))
+        self.session.follow(self.form.picker.uid)
         self._show_pixel_size()
 
     # --- what happens ---

@@ -1,0 +1,71 @@
+"""Our panels in a viewer's window: found, opened, and opened by themselves."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+
+from napari_atomai.plugin.messages import explain
+
+if TYPE_CHECKING:
+    from napari_atomai.data.spectrum import Spectrum
+
+PLUGIN = "napari-atomai"
+DATASETS = "Datasets"
+SPECTRUM = "Spectrum"
+_WIDTH = 340
+
+
+def panel(viewer: Any, name: str) -> Any:
+    """Return one of our panels in a viewer's window; it is opened, as a tab, when it is not there."""
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    dock.show()
+    dock.raise_()
+    window = getattr(viewer.window, "_qt_window", None)
+    if window is not None and dock.width() < _WIDTH and not dock.isFloating():
+        window.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
+    return getattr(widget, "__wrapped__", widget)
+
+
+def show_spectrum(viewer: Any, spectrum: Spectrum) -> None:
+    """Plot a spectrum or a line scan in the Spectrum panel."""
+    panel(viewer, SPECTRUM).show_spectrum(spectrum)
+
+
+def open_soon(viewer: Any, name: str) -> None:
+    """Open a panel in the next turn of the event loop, when the layers are there."""
+    soon(viewer, lambda there: panel(there, name), f"opening the {name} panel")
+
+
+def show_soon(viewer: Any, spectrum: Spectrum) -> None:
+    """Plot a spectrum in the next turn of the event loop."""
+    soon(viewer, lambda there: show_spectrum(there, spectrum), "showing a spectrum")
+
+
+def soon(viewer: Any, act: Callable[[Any], Any], doing: str) -> None:
+    """Do something with a viewer in the next turn of the event loop; errors are worded and shown."""
+    window = getattr(viewer.window, "_qt_window", None)  # a timer that ends with the window
+    if window is None:
+        return
+    timer = QTimer(window)
+    timer.setSingleShot(True)
+    bare = weakref.ref(getattr(viewer, "__wrapped__", viewer))
+    timer.timeout.connect(functools.partial(_act, bare, act, doing))
+    timer.timeout.connect(timer.deleteLater)
+    timer.start(0)
+
+
+def _act(viewer: Callable[[], Any], act: Callable[[Any], Any], doing: str) -> None:
+    from napari.utils.notifications import show_warning
+
+    there = viewer()
+    if there is None:
+        return
+    try:
+        act(there)
+    except Exception as error:  # noqa: BLE001 - a slot must not raise; it is worded and shown
+        show_warning(explain(error, doing).text)

@@ -1,0 +1,327 @@
+"""The Spectrum panel: spectra, line scans, and the spectra of spectrum images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QFileDialog, QListWidgetItem, QVBoxLayout, QWidget
+
+from napari_atomai.data.spectrum import Spectrum
+from napari_atomai.files.tables import write_table
+from napari_atomai.plugin.messages import explain
+from napari_atomai.plugin.panels.layout import scrolled
+from napari_atomai.plugin.panels.spectrum_curves import (
+    COLOURS,
+    columns_of,
+    drawing_of,
+    frozen,
+    position_in_words,
+    usable_together,
+)
+from napari_atomai.plugin.panels.spectrum_layout import SpectrumForm
+from napari_atomai.plugin.panels.spectrum_live import LiveSpectrum
+from napari_atomai.plugin.shown import frame_shape
+from napari_atomai.plugin.slots import worded
+
+if TYPE_CHECKING:
+    import napari
+
+_KINDS = "Table (*.csv);;Picture (*.png);;PDF (*.pdf);;SVG (*.svg)"
+_NOTHING = "No spectrum yet: open a file with spectra, or choose a spectrum image."
+
+
+@dataclass
+class Entry:
+    """A line of the list."""
+
+    spectrum: Spectrum
+    colour: str
+    shown: bool = True
+    point: int = 0
+    live: bool = False
+
+
+class SpectrumPanel(QWidget):
+    """Plots spectra and line scans, and the spectra of a spectrum image beside its maps.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer whose spectrum images are looked at.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
+        super().__init__()
+        self.viewer = viewer
+        self.entries: list[Entry] = []
+        self.form = SpectrumForm(viewer.layers)
+        self.live = LiveSpectrum(viewer, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scrolled(self.form))
+        self._wire()
+        self._on_image()
+
+    def _wire(self) -> None:
+        form, live = self.form, self.live
+        form.picker.chosen.connect(self._on_image)
+        form.mode.currentTextChanged.connect(self._on_mode)
+        form.row.valueChanged.connect(self._on_pixel)
+        form.column.valueChanged.connect(self._on_pixel)
+        form.point.valueChanged.connect(self._on_point)
+        form.list.itemChanged.connect(self._on_ticked)
+        form.list.currentRowChanged.connect(self._on_current)
+        form.log.toggled.connect(self._draw)
+        form.normalise.toggled.connect(self._draw)
+        form.keep_button.clicked.connect(self._on_keep)
+        form.remove_button.clicked.connect(self._on_remove)
+        form.export_button.clicked.connect(self._on_export)
+        form.stop_button.clicked.connect(self._on_stop)
+        form.plot.picked.connect(live.go_to)
+        form.plot.position_picked.connect(self._on_position)
+        live.ready.connect(self._on_spectrum)
+        live.failed.connect(self._on_failed)
+        live.told.connect(form.show_working)
+        live.moved.connect(self._show_marker)
+        live.pointed.connect(self._on_pointed)
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence in the status line."""
+        self.form.say(sentence)
+
+    # --- what it is asked ---
+
+    def show_spectrum(self, spectrum: Spectrum) -> None:
+        """Add a spectrum or a line scan to the list and show it alone; one that is listed is shown again."""
+        known = next((one for one in self.entries if not one.live and _same(one.spectrum, spectrum)), None)
+        entry = known or Entry(spectrum, self._colour())
+        if known is None:
+            self.entries.append(entry)
+        for one in self.entries:
+            one.shown = one is entry
+        self._list(self.entries.index(entry))
+
+    def export(self, path: Path) -> None:
+        """Write what is plotted: a .csv of the numbers, else the figure.
+
+        Raises
+        ------
+        SaveFailed
+            If it cannot be written.
+        """
+        if path.suffix.lower() == ".csv":
+            write_table(columns_of(self._plotted()), path)
+        else:
+            self.form.plot.save(path)
+        self.say(f"Written to {path}.")
+
+    # --- what the user does ---
+
+    @worded("choosing an image")
+    def _on_image(self, _uid: str = "") -> None:
+        layer = self.form.picker.layer()
+        self.entries = [one for one in self.entries if not one.live]
+        self.live.watch(layer)
+        self._show_image()
+        self.live.on = layer is not None
+        if layer is not None:
+            self.live.choose(self.form.mode.currentText())
+        self._list(self.form.list.currentRow())
+
+    @worded("choosing what to take the spectrum of")
+    def _on_mode(self, mode: str) -> None:
+        self.live.choose(mode)
+        self._show_image()
+        self._show_live()
+
+    @worded("choosing a pixel")
+    def _on_pixel(self, _value: int) -> None:
+        self.live.pixel = (self.form.row.value(), self.form.column.value())
+        self._show_live()
+        self.live.later()
+
+    @worded("choosing a pixel")
+    def _on_pointed(self, row: int, column: int) -> None:
+        self.live.pixel = (row, column)
+        self._show_image()
+        self._show_live()
+        self.live.later()
+
+    def _show_live(self) -> None:
+        """Plot the image's spectrum too: somebody is choosing what it is taken of."""
+        self.live.on = True
+        entry = next((one for one in self.entries if one.live), None)
+        if entry is not None and not entry.shown:
+            entry.shown = True
+            self._list(self.entries.index(entry))
+
+    @worded("choosing a point of the line scan")
+    def _on_point(self, point: int) -> None:
+        entry = self._current()
+        if entry is not None and point < entry.spectrum.n_points:
+            entry.point = point
+            self._show_line()
+            self._draw()
+
+    @worded("choosing a point of the line scan")
+    def _on_position(self, position: float) -> None:
+        entry = self._current()
+        if entry is not None and entry.spectrum.n_points > 1:
+            axis = entry.spectrum.axes[0]
+            point = round((position - axis.offset) / axis.scale)
+            self.form.point.setValue(int(np.clip(point, 0, entry.spectrum.n_points - 1)))
+
+    @worded("choosing spectra")
+    def _on_ticked(self, item: QListWidgetItem) -> None:
+        entry = self.entries[self.form.list.row(item)]
+        entry.shown = item.checkState() == Qt.CheckState.Checked
+        if entry.live:
+            self.live.on = entry.shown
+            self.live.later()
+        self._draw()
+
+    @worded("choosing a spectrum")
+    def _on_current(self, _row: int) -> None:
+        self._show_line()
+        self._draw()
+
+    @worded("keeping a spectrum")
+    def _on_keep(self, _checked: bool = False) -> None:
+        entry = self._current()
+        if entry is not None and (entry.live or entry.spectrum.n_points > 1):
+            self.entries.append(Entry(frozen(entry.spectrum, entry.point), self._colour()))
+            self._list(self.entries.index(entry))
+
+    @worded("removing a spectrum")
+    def _on_remove(self, _checked: bool = False) -> None:
+        row, entry = self.form.list.currentRow(), self._current()
+        if entry is not None and not entry.live:
+            self.entries.remove(entry)
+            if self.entries and not any(one.shown for one in self.entries):
+                self.entries[max(0, row - 1)].shown = True
+            self._list(max(0, row - 1))
+
+    @worded("exporting the spectra")
+    def _on_export(self, _checked: bool = False) -> None:
+        path, kind = QFileDialog.getSaveFileName(self, "Export", "spectra.csv", _KINDS)
+        if path:
+            suffix = "" if Path(path).suffix else kind.partition("*")[2].rstrip(")")
+            self.export(Path(path + suffix))
+
+    @worded("stopping")
+    def _on_stop(self, _checked: bool = False) -> None:
+        self.live.stop()
+        self.say("Stopped. Choose the image's spectrum again to go on.")
+
+    # --- what happens ---
+
+    @worded("showing a spectrum")
+    def _on_spectrum(self, spectrum: Spectrum) -> None:
+        entry = next((one for one in self.entries if one.live), None)
+        if entry is None:
+            alone = not any(one.shown for one in self.entries)
+            self.entries.insert(0, Entry(spectrum, COLOURS[0], shown=True, live=True))
+            self._list(0 if alone else self.form.list.currentRow() + 1)
+            return
+        entry.spectrum = spectrum
+        item = self.form.list.item(self.entries.index(entry))
+        with QSignalBlocker(self.form.list):
+            item.setText(spectrum.name)
+        self._draw()
+
+    def _on_failed(self, error: BaseException) -> None:
+        self.form.show_working("")
+        self.say(explain(error, "taking a spectrum").text)
+
+    # --- showing ---
+
+    def _current(self) -> Entry | None:
+        row = self.form.list.currentRow()
+        return self.entries[row] if 0 <= row < len(self.entries) else None
+
+    def _colour(self) -> str:
+        used = [one.colour for one in self.entries] + [COLOURS[0]]
+        return min(COLOURS[1:] if len(COLOURS) > 1 else COLOURS, key=used.count)
+
+    def _plotted(self) -> list[Entry]:
+        """Those that are ticked and have the unit of the first of them."""
+        return usable_together([one for one in self.entries if one.shown], self._current())
+
+    def _list(self, row: int) -> None:
+        """Write the list anew, with a row chosen."""
+        with QSignalBlocker(self.form.list):
+            self.form.list.clear()
+            for entry in self.entries:
+                item = QListWidgetItem(_square(entry.colour), entry.spectrum.name)
+                item.setToolTip(_described(entry))
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+                item.setCheckState(Qt.CheckState.Checked if entry.shown else Qt.CheckState.Unchecked)
+                self.form.list.addItem(item)
+            self.form.list.setCurrentRow(min(max(row, 0), len(self.entries) - 1))
+        self._show_line()
+        self._draw()
+
+    def _show_image(self) -> None:
+        layer = self.form.picker.layer()
+        self.form.show_image(None if layer is None else frame_shape(layer), self.live.pixel)
+
+    def _show_line(self) -> None:
+        entry = self._current()
+        if entry is None or entry.spectrum.n_points < 2:
+            self.form.show_line(0, "")
+        else:
+            self.form.show_line(entry.spectrum.n_points, position_in_words(entry), entry.point)
+
+    @worded("plotting spectra")
+    def _draw(self, *_: Any) -> None:
+        plotted, current = self._plotted(), self._current()
+        drawing, remark = drawing_of(
+            plotted, current, log=self.form.log.isChecked(), normalise=self.form.normalise.isChecked()
+        )
+        self.form.plot.show_drawing(drawing)
+        self._show_marker()
+        self._enable(current, plotted)
+        left_out = sum(one.shown for one in self.entries) - len(plotted)
+        if left_out:
+            remark = f"{left_out} of the ticked spectra have another unit along the axis and are not plotted."
+        self._remark(remark)
+
+    def _remark(self, remark: str) -> None:
+        if remark:
+            self.say(remark)
+        elif not self.live.busy:
+            self.say("" if self.entries or self.form.picker.layer() is not None else _NOTHING)
+
+    def _enable(self, current: Entry | None, plotted: list[Entry]) -> None:
+        form, some = self.form, current is not None
+        form.keep_button.setEnabled(current is not None and (current.live or current.spectrum.n_points > 1))
+        form.remove_button.setEnabled(some and not (current is not None and current.live))
+        for part in (form.log, form.normalise, form.export_button):
+            part.setEnabled(bool(plotted))
+
+    @worded("showing where the slider stands")
+    def _show_marker(self) -> None:
+        on = any(one.live and one.shown for one in self.entries)
+        self.form.plot.show_marker(self.live.energy() if on else None)
+
+
+def _same(one: Spectrum, other: Spectrum) -> bool:
+    return one is other or (one.source is not None and one.source == other.source and one.name == other.name)
+
+
+def _described(entry: Entry) -> str:
+    parts = [entry.spectrum.name, *entry.spectrum.notes]
+    if entry.live:
+        parts.append("Follows the image; Keep puts a copy into the list.")
+    return "\n".join(parts)
+
+
+def _square(colour: str) -> QIcon:
+    square = QPixmap(10, 10)
+    square.fill(QColor(colour))
+    return QIcon(square)
