@@ -170,7 +170,7 @@ class Record(BaseModel):
         """
         try:
             raw = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise BadOption(f"This recipe is not JSON: {error}.", remedy=_CHOOSE) from error
         version = raw.get("schema_version") if isinstance(raw, dict) else None
         if not isinstance(version, int):

@@ -185,6 +185,9 @@ def _calibrated(axes: Axes, ndim: int, notes: list[str]) -> tuple[Axis, ...]:
 def _axis(axis: Mapping[str, Any], fallback: str, spatial: bool, notes: list[str]) -> Axis:
     given = str(axis.get("name") or "").strip()
     unit, factor = preferred(axis.get("units"))
+    if axis.get("expression") and axis.get("axis") is None:  # a formula in a file is not carried out
+        notes.append(f"Samples along {given or fallback} are given by a formula: they are counted instead.")
+        unit = UNCALIBRATED
     name = "E" if unit in ENERGIES and not spatial else _NAMES.get(given.casefold(), given or fallback)
     scale, offset, even = _spacing(axis)
     scale, offset = scale * factor, offset * factor

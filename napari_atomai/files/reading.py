@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import logging
 import os
@@ -190,8 +191,12 @@ def _cannot_read(path: Path, form: Format, error: Exception, limits: Limits) -> 
             remedy=f"Install it: pip install {package}",
         )
     reason = str(error).strip() or type(error).__name__
+    if reason.isdigit():
+        reason = type(error).__name__
     if len(reason) > 200:
         reason = reason[:200] + " …"
+    elif not reason.endswith((".", "!", "?")):
+        reason += "."
     return CannotRead(
         f"{path.name} could not be read as {form.description}: {reason}",
         why="It is damaged, was not copied completely, or is a variant that is not known.",
@@ -215,6 +220,9 @@ def _datasets(
             left_out.append(BadImage(f"{path.name}: {error.what}", why=error.why, remedy=error.remedy))
     if not datasets and left_out:
         raise left_out[0]
+    if left_out:
+        said = tuple(f"Left out of {error.what}" for error in left_out)
+        datasets[0] = dataclasses.replace(datasets[0], notes=(*datasets[0].notes, *said))
     if not datasets:
         raise BadImage(f"{path.name} holds no image and no spectrum.", remedy="Choose another file.")
     return datasets
@@ -229,11 +237,19 @@ def _in_memory(pixels: Any, name: str, limits: Limits) -> Any:
         if hasattr(pixels, "compute"):  # dask would leave a pool of threads behind for one small image
             pixels = pixels.compute(scheduler="synchronous")
         return np.ascontiguousarray(np.asarray(pixels), dtype=native)
-    if pixels.dtype == native:
+    if pixels.dtype == native and not _is_mapped_colour(pixels):
         return pixels
     import dask.array as da
 
-    return da.asarray(pixels).astype(native)  # type: ignore[no-untyped-call]
+    if isinstance(pixels, np.ndarray):  # mapped from the file: one frame at a time, or all would be copied
+        tail = 3 if _is_mapped_colour(pixels) else 2
+        chunks = (*(1,) * (pixels.ndim - tail), *(-1,) * tail)
+        pixels = da.from_array(pixels, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+    return pixels.astype(native)
+
+
+def _is_mapped_colour(pixels: Any) -> bool:
+    return isinstance(pixels, np.ndarray) and pixels.ndim == 4 and pixels.shape[-1] in (3, 4)
 
 
 def _name(part: Part, path: Path, count: int) -> str:

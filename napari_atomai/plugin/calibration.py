@@ -78,6 +78,10 @@ def pixel_ratio(layer: Layer) -> float:
     return abs(float(layer.scale[-2] / layer.scale[-1])) if layer.units[-2] == layer.units[-1] else 1.0
 
 
+_SIZES = (1e-6, 1e9)
+"""Smallest and largest pixel, in nm."""
+
+
 def number_of(text: str, what: str) -> float:
     """Return what was typed as a positive number.
 
@@ -154,6 +158,12 @@ def by_typing(image: Layer, size: tuple[float, float] | None) -> Calibration:
 
 def _new(image: Layer, method: Any, size: tuple[float, float] | None, **measured: float) -> Calibration:
     before = pixel_size_nm(image)
+    if size is not None and not all(_SIZES[0] <= one <= _SIZES[1] for one in size):
+        raise BadOption(
+            f"A pixel would be {size[0]:.3g} x {size[1]:.3g} nm large.",
+            why=f"Microscopes have pixels between {_SIZES[0]:g} and {_SIZES[1]:g} nm.",
+            remedy="Check the number and its unit.",
+        )
     return Calibration(method=method, pixel_size_nm=size, before_nm=before, time=now(), **measured)
 
 

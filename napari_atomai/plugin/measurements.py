@@ -76,7 +76,8 @@ def in_words(value: float) -> str:
 
 def layer_for(layers: Any, image: Layer) -> Shapes:
     """Return the layer with the measurements of an image; make it if there is none."""
-    text = {"string": "{label}", "size": 11, "color": "white", "anchor": "center", "translation": [0, 0]}
+    # Without text beside the lines: when a Shapes layer with text is removed and another added, napari 0.9.2
+    # draws from memory that is gone, and the program ends.
     return attach(
         layers,
         ROLE,
@@ -84,7 +85,6 @@ def layer_for(layers: Any, image: Layer) -> Shapes:
         {
             "name": f"{image.name}: measurements",
             "features": {"kind": np.empty(0, object), "width_px": np.empty(0), "label": np.empty(0, object)},
-            "text": text,
             "edge_width": line_width(image),
             "edge_color": _COLOURS[DISTANCE],
             "face_color": "transparent",
@@ -167,7 +167,6 @@ def label(shapes: Shapes, measured: list[Measurement], thin: float) -> None:
     columns["label"] = np.array(labels, object)
     if any(list(_column(shapes, name, None)) != list(column) for name, column in columns.items()):
         shapes.features = columns
-        shapes.refresh_text()
     if list(shapes.edge_width) != edges:
         shapes.edge_width = edges
     if count and not np.allclose(shapes.edge_color, _rgba(colours), atol=1e-3):

@@ -129,6 +129,8 @@ def _list(viewer: Any, files: list[_Read]) -> None:
     if not len(viewer.layers):
         viewer.canvas.overlays.scale_bar.visible = True
         docks.soon(viewer, _look, "choosing the slice to show")
+    elif any(file.layers for file in files):
+        docks.soon(viewer, _bring_into_view, "showing the image")
     opened = opened_of(viewer)
     for file in files:
         source = file.datasets[0].source
@@ -152,6 +154,30 @@ def _look(viewer: Any) -> None:
         place = layer.data_to_world((*look, 0, 0))
         for axis in range(len(look)):
             viewer.dims.set_point(axis + viewer.dims.ndim - layer.ndim, place[axis])
+
+
+def _bring_into_view(viewer: Any) -> None:
+    """Move the camera to the newest layer if it would not be seen: napari fits the view to the first only."""
+    import numpy as np
+
+    from napari_atomai.plugin.layers import world_of
+
+    layer = viewer.layers[-1] if len(viewer.layers) else None
+    if layer is None or viewer.dims.ndisplay > 2:
+        return
+    ahead = (0.0,) * (layer.ndim - 2)
+    ends = (layer.data.shape[layer.ndim - 2] - 0.5, layer.data.shape[layer.ndim - 1] - 0.5)
+    first = np.array(world_of(layer, (*ahead, -0.5, -0.5), viewer.layers)[-2:])
+    last = np.array(world_of(layer, (*ahead, *ends), viewer.layers)[-2:])
+    camera, window = viewer.scene.camera, np.array(viewer.canvas.size, float)
+    middle, half = np.array(camera.center[-2:]), window / camera.zoom / 2
+    seen = np.clip(np.minimum(last, middle + half) - np.maximum(first, middle - half), 0, None)
+    size = last - first
+    # At least half of it inside, and at least a tenth of the window.
+    if (seen >= 0.5 * size).all() and (size >= 0.2 * half).any():
+        return
+    camera.center = (*camera.center[:-2], *((first + last) / 2))
+    camera.zoom = 0.95 * float(np.min(window / size))
 
 
 def _each(path: Paths) -> list[str]:

@@ -23,7 +23,9 @@ def shown_frame(viewer: Any, layer: Layer) -> tuple[int, ...]:
         return ()
     point = np.asarray(viewer.dims.point, dtype=np.float64)[-layer.ndim :]
     drawn = viewer.layers.extent.units
-    if drawn is not None:  # the sliders count in the viewer's units, the layer in its own
+    if (
+        drawn is not None and layer in viewer.layers
+    ):  # the sliders count in the viewer's units, the layer in its own
         pairs = zip(point, drawn[-layer.ndim :], layer.units, strict=True)
         point = np.array([float((x * there).to(here).magnitude) for x, there, here in pairs])
     index = np.rint(np.asarray(layer.world_to_data(point))[:ahead]).astype(int)

@@ -17,6 +17,8 @@ _LOWEST_BINS = 3  # nearer to the middle there are only slopes and the window's 
 _STANDS_OUT = 6.0  # how many times a peak's amplitude exceeds that of its ring
 _APART = 4  # bins between peaks
 _BETWEEN = 0.012  # bins, r.m.s.: how far the parabola between bins is off, however strong the peak
+_BESIDE_AXES = 2  # bins: how far the cross through the middle reaches, of scan lines and of the edges
+_ALONG_AXES = 31  # bins of that cross that a bin in it is compared with
 _HIGHEST = 0.45  # cycles per pixel; a period of less than about two pixels is not measured
 
 
@@ -142,13 +144,27 @@ def lattice_peaks(pixels: NDArray[np.floating], count: int = 8) -> list[LatticeP
             f"A lattice needs at least {_SMALLEST} x {_SMALLEST} pixels; the shape is {pixels.shape}.",
             remedy="Choose an image, or a larger region.",
         )
-    power = power_spectrum(pixels)
+    power = power_spectrum(_of_unit_size(pixels))
     contrast = _above_ring(power)
     best = ndimage.maximum_filter(contrast, size=2 * _APART + 1)
     where = np.argwhere((contrast == best) & (contrast > _STANDS_OUT))
     where = where[np.argsort(-contrast[tuple(where.T)])]
     where = where[_first_of_opposite(where - np.array(power.shape) // 2)][:count]
     return [_peak(power, row, column, float(contrast[row, column])) for row, column in where]
+
+
+def _of_unit_size(pixels: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return pixels less their mean, the furthest at 1: currents in A are too small for float32 squared."""
+    values = np.asarray(pixels, dtype=np.float64)
+    finite = np.isfinite(values)
+    largest = np.max(np.abs(values), where=finite, initial=0.0)
+    if not largest:
+        return values
+    values = values / largest  # first, so that the mean of huge values does not overflow
+    values = values - np.mean(values, where=finite)
+    extent = np.max(np.abs(values), where=finite, initial=0.0)
+    result: NDArray[np.float64] = values / extent if extent else values
+    return result
 
 
 def _first_of_opposite(bins: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -171,13 +187,26 @@ def _above_ring(power: NDArray[np.float32]) -> NDArray[np.float64]:
     by_power = power.ravel()[order]
     ranked = by_power[np.lexsort((by_power, fine.ravel()[order]))]
     medians = np.sqrt(ndimage.median_filter(ranked[np.minimum(middle, power.size - 1)], 5) + 1e-30)
-    result: NDArray[np.float64] = np.sqrt(power.astype(np.float64)) / medians[fine]
+    amplitude = np.sqrt(power.astype(np.float64))
+    result: NDArray[np.float64] = amplitude / _with_cross(amplitude, medians[fine])
     nothing = (frequency > _HIGHEST) | (np.hypot(bins[0][:, None], bins[1][None]) < _LOWEST_BINS)
     nothing |= (bins[0][:, None] < 1.5) & (bins[1][None] < 1.5)
     nothing |= far[1][None] < 0  # the opposite peak says the same
     nothing |= (far[1][None] == 0) & (far[0][:, None] < 0)
     result[nothing] = 0
     return result
+
+
+def _with_cross(amplitude: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raise the level near the axes to what is usual along them: jumps between scan lines are no lattice."""
+    level = level.copy()
+    for axis in (0, 1):
+        middle = amplitude.shape[1 - axis] // 2
+        near = slice(max(middle - _BESIDE_AXES, 0), middle + _BESIDE_AXES + 1)
+        where = (slice(None), near) if axis == 0 else (near, slice(None))
+        size = (_ALONG_AXES, 1) if axis == 0 else (1, _ALONG_AXES)
+        level[where] = np.maximum(level[where], ndimage.median_filter(amplitude[where], size))
+    return level
 
 
 def _peak(power: NDArray[np.float32], row: int, column: int, strength: float) -> LatticePeak:

@@ -322,3 +322,36 @@ def test_tags_become_plain_and_hold_nothing_large() -> None:
     endless: dict[str, Any] = {}
     endless["again"] = endless
     assert isinstance(plain(endless), dict)
+
+
+def test_a_large_big_endian_movie_is_read_frame_by_frame(tmp_path: Path) -> None:
+    movie = np.arange(40 * 50 * 60, dtype=">u2").reshape(40, 50, 60)
+    np.save(tmp_path / "big.npy", movie)
+    (image,) = read(tmp_path / "big.npy", limits=Limits(bytes_at_once=1000))
+    assert image.pixels.dtype.isnative
+    assert image.pixels.chunks[0] == (1,) * 40
+    np.testing.assert_array_equal(image.pixels[7].compute(scheduler="synchronous"), movie[7])
+
+
+def test_a_large_colour_movie_stays_on_the_disk(tmp_path: Path) -> None:
+    movie = np.random.default_rng(0).integers(0, 255, (5, 30, 20, 3)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "m.tif", movie, photometric="rgb")
+    (image,) = read(tmp_path / "m.tif", limits=Limits(bytes_at_once=1000))
+    assert image.shape == (5, 30, 20)
+    assert hasattr(image.pixels, "compute")
+    frame = image.pixels[3].compute(scheduler="synchronous")
+    np.testing.assert_allclose(frame, movie[3] @ np.array([0.2126, 0.7152, 0.0722]), rtol=1e-5)
+
+
+def test_what_is_left_out_of_a_file_is_said(tmp_path: Path) -> None:
+    np.savez(tmp_path / "two.npz", picture=np.ones((20, 30)), wave=np.ones((20, 30), complex))
+    (image,) = read(tmp_path / "two.npz")
+    assert any("Left out of two.npz" in note and "complex" in note for note in image.notes)
+
+
+def test_an_axis_given_by_a_formula_is_counted_and_said() -> None:
+    energy = axis("E", 1.0, "eV", expression="1240/x")
+    del energy["scale"]
+    spectrum = as_dataset({"data": np.ones(5), "axes": [energy]}, SOURCE, "name")
+    assert spectrum.axes[0].unit == "pixel"
+    assert "formula" in spectrum.notes[0]

@@ -195,3 +195,23 @@ def test_an_impossible_distance_is_refused_with_the_number(spacing) -> None:
     pixels = waves((64, 64), (0.0, 0.1)) + 0.1 * noise((64, 64))
     with pytest.raises(BadOption, match=str(spacing)):
         calibrate_by_lattice(Image.from_array(pixels), lattice_peaks(pixels)[0], spacing)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_jumps_between_scan_lines_are_no_lattice(seed) -> None:
+    jumps = 2 * noise((256, 1), seed + 100)
+    assert lattice_peaks(noise((256, 300), seed) + jumps) == []
+    assert lattice_peaks((noise((256, 300), seed) + jumps).T) == []
+
+
+@pytest.mark.parametrize("frequency", [(0.1, 0.0), (0.0, 0.1)])
+def test_planes_along_the_scan_are_found_in_spite_of_jumps(frequency) -> None:
+    pixels = waves((256, 300), frequency) + 0.3 * noise((256, 300)) + 0.5 * noise((256, 1), 7)
+    assert lattice_peaks(pixels)[0].period_px == pytest.approx(10, rel=0.005)
+
+
+@pytest.mark.parametrize("size", [1e-21, 1e-15, 1e21])
+def test_the_unit_of_the_values_does_not_matter(size) -> None:
+    pixels = waves((128, 160), (0.11, 0.07)) + 0.5 * noise((128, 160))
+    mine, theirs = lattice_peaks(pixels * size), lattice_peaks(pixels)
+    assert [peak.period_px for peak in mine] == pytest.approx([peak.period_px for peak in theirs], rel=1e-4)

@@ -74,6 +74,8 @@ class CalibratePanel(QWidget):
         form = self.form
         form.picker.chosen.connect(self._on_image)
         form.changed.connect(self.refresh)
+        form.spacing.textEdited.connect(self._on_spacing)
+        form.spacing_unit.currentTextChanged.connect(self._on_spacing)
         form.draw_button.clicked.connect(self.draw)
         form.find_button.clicked.connect(self.find)
         form.apply_button.clicked.connect(self.apply)
@@ -282,6 +284,11 @@ class CalibratePanel(QWidget):
             for peak, d in zip(peaks, now, strict=True)
         ]
         self.form.show_peaks(rows, self._likely(np.array(now)) if chosen is None else chosen)
+
+    @worded("choosing lattice planes")
+    def _on_spacing(self, _text: str = "") -> None:
+        self._show_peaks(self._peaks)
+        self.refresh()
 
     def _likely(self, now: Any) -> int:
         """Which of the planes are those that were typed, by the pixel size as it is; else the strongest."""
