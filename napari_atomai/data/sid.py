@@ -277,6 +277,8 @@ def _leading_kind(axis: Axis) -> str:
     name = axis.name.casefold()
     if axis.unit in TIMES or name.rstrip("0123456789") == "t":
         return TEMPORAL
+    if name in _SPECTRAL_NAMES or name.endswith(" sweep"):  # a sweep of the tip's height is in nm, too
+        return SPECTRAL
     if axis.unit in LENGTHS_IN_NM or name in ("x", "y", "z"):
         return SPATIAL
     if axis.unit.startswith("1/"):

@@ -202,7 +202,7 @@ def _tiff(path: Path, limits: Limits) -> list[Part]:
             if part["data"].ndim > len(part["axes"]):
                 part["axes"].append({"name": "sample", "size": part["data"].shape[-1]})
         gc.collect()  # lets go of the file that the lazy reading holds, while complaints are caught
-    return [tiff.calibrated(part, contents) for part in parts]
+    return [tiff.calibrated(part, item) for part, item in zip(parts, contents.series, strict=True)]
 
 
 def _npy(path: Path, limits: Limits) -> list[Part]:

@@ -42,6 +42,10 @@ class Series:
     nbytes : int
     planar : bool
         Colour whose channels lie in front of the pixels.
+    pixel_nm : (row, column), optional
+        Pixel size in nm where OME or the resolution tags say it.
+    said_by : str
+        Which of them does.
     """
 
     shape: tuple[int, ...]
@@ -49,15 +53,15 @@ class Series:
     dtype: np.dtype[Any]
     nbytes: int
     planar: bool
+    pixel_nm: tuple[float, float] | None = None
+    said_by: str = ""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a TIFF holds, and the pixel size (row, column) in nm where OME or the resolution tags say it."""
+    """What a TIFF holds."""
 
     series: tuple[Series, ...]
-    pixel_nm: tuple[float, float] | None
-    said_by: str
 
     @property
     def planar(self) -> bool:
@@ -82,23 +86,23 @@ def inspect(path: Path, limits: Limits) -> Contents:
 
     # An OME-TIFF may name other files as its parts; only the one that was chosen is opened.
     with tifffile.TiffFile(path, _multifile=False) as file:
-        series = tuple(_series(item) for item in file.series)
+        series = tuple(_series(file, i) for i in range(len(file.series)))
         for item in series:
             rows = item.axes.index("Y") if "Y" in item.axes else 0
             check_size(path.name, item.shape[rows:], item.dtype.itemsize, limits)
-        size, said_by = _pixel_size(file)
-    return Contents(series, size, said_by)
+    return Contents(series)
 
 
-def _series(item: Any) -> Series:
+def _series(file: Any, index: int) -> Series:
+    item = file.series[index]
     photometric = getattr(item.keyframe.photometric, "name", "")
     planar = photometric == "RGB" and not item.axes.endswith("S")
-    return Series(tuple(item.shape), item.axes, np.dtype(item.dtype), int(item.nbytes), planar)
+    size, said_by = _pixel_size(file, item.keyframe.tags, index)
+    return Series(tuple(item.shape), item.axes, np.dtype(item.dtype), int(item.nbytes), planar, size, said_by)
 
 
-def _pixel_size(file: Any) -> tuple[tuple[float, float] | None, str]:
-    tags = file.pages.first.tags
-    if file.is_ome and (size := _ome(file.ome_metadata)):
+def _pixel_size(file: Any, tags: Any, index: int) -> tuple[tuple[float, float] | None, str]:
+    if file.is_ome and (size := _ome(file.ome_metadata, index)):
         return size, "OME metadata"
     if file.is_imagej:  # RosettaSciIO knows the unit "micron" only
         unit = normalise_unit((file.imagej_metadata or {}).get("unit"))
@@ -109,14 +113,14 @@ def _pixel_size(file: Any) -> tuple[tuple[float, float] | None, str]:
     return (size, "resolution tags") if size and max(size) < _COARSEST_HONEST_NM else (None, "")
 
 
-def _ome(xml: str | None) -> tuple[float, float] | None:
-    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", xml or "")
-    if pixels is None:
+def _ome(xml: str | None, index: int) -> tuple[float, float] | None:
+    pixels = re.findall(r"<(?:\w+:)?Pixels\b[^>]*>", xml or "")
+    if index >= len(pixels):
         return None
     sizes = []
     for axis in "YX":
-        size = re.search(rf'\bPhysicalSize{axis}="([^"]*)"', pixels[0])
-        unit = re.search(rf'\bPhysicalSize{axis}Unit="([^"]*)"', pixels[0])
+        size = re.search(rf'\bPhysicalSize{axis}="([^"]*)"', pixels[index])
+        unit = re.search(rf'\bPhysicalSize{axis}Unit="([^"]*)"', pixels[index])
         factor = LENGTHS_IN_NM.get(normalise_unit(unit[1] if unit else "µm"))  # the schema's default
         if size is None or factor is None:
             return None
@@ -146,7 +150,7 @@ def bare_parts(contents: Contents) -> list[dict[str, Any]]:
     return parts
 
 
-def calibrated(part: dict[str, Any], contents: Contents) -> dict[str, Any]:
+def calibrated(part: dict[str, Any], series: Series) -> dict[str, Any]:
     """Fill in the pixel size that OME or the resolution tags say, where RosettaSciIO says none."""
     spatial = {"height": 0, "y": 0, "width": 1, "x": 1}
     axes = [axis for axis in part["axes"] if axis.get("name") in spatial]
@@ -156,11 +160,11 @@ def calibrated(part: dict[str, Any], contents: Contents) -> dict[str, Any]:
             axis.update(scale=fei[spatial[axis["name"]]], units="nm")
         elif axis.get("units") == "m":
             axis.update(scale=axis["scale"] * 1e9, offset=axis.get("offset", 0) * 1e9, units="nm")
-    if contents.pixel_nm is None or any(axis.get("units") for axis in axes):
+    if series.pixel_nm is None or any(axis.get("units") for axis in axes):
         return part
     for axis in axes:
-        axis.update(scale=contents.pixel_nm[spatial[axis["name"]]], units="nm")
-    return {**part, "notes": (f"The pixel size is taken from the file's {contents.said_by}.",)}
+        axis.update(scale=series.pixel_nm[spatial[axis["name"]]], units="nm")
+    return {**part, "notes": (f"The pixel size is taken from the file's {series.said_by}.",)}
 
 
 def _fei(tags: Mapping[str, Any]) -> tuple[float, float] | None:

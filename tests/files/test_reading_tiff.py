@@ -99,3 +99,13 @@ def test_tiled_and_multi_scale_pictures_are_read_at_full_size(tmp_path: Path) ->
         file.write(picture()[::2, ::2].copy(), tile=(16, 16), subfiletype=1, metadata=None)
     (image,) = read(tmp_path / "a.tif")
     np.testing.assert_array_equal(image.pixels, picture())
+
+
+def test_each_series_of_an_ome_tiff_has_its_own_pixel_size(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "two.ome.tif", ome=True) as file:
+        for size, shape in ((0.1, (20, 30)), (0.7, (24, 40))):
+            units = {f"PhysicalSize{axis}Unit": "nm" for axis in "YX"}
+            sizes = {f"PhysicalSize{axis}": size for axis in "YX"}
+            file.write(np.zeros(shape, np.uint16), metadata={"axes": "YX", **units, **sizes})
+    sizes_read = [image.pixel_size for image in read(tmp_path / "two.ome.tif")]
+    assert sizes_read == [pytest.approx((0.1, 0.1)), pytest.approx((0.7, 0.7))]
