@@ -49,6 +49,7 @@ def image_layer_data(image: Image) -> tuple[Any, dict[str, Any], str]:
         "source": _source_entry(image),
         "quantity": image.quantity,
         "value_unit": image.value_unit,
+        "descending": [i for i, axis in enumerate(image.axes[:-2]) if axis.scale < 0],
         "pixel_size_nm": image.pixel_size,
         "calibration": None if image.calibration is None else image.calibration.model_dump(mode="json"),
     }
@@ -232,6 +233,8 @@ def _axis(layer: Layer, index: int, ndim: int) -> Axis:
     name = ("y", "x")[index - ndim] if index >= ndim - 2 else _label(layer, index)
     scale, offset = abs(float(layer.scale[index])), float(layer.translate[index])
     unit = layer.units[index]
+    if index in layer.metadata.get(KEY, {}).get("descending", ()) and index < ndim - 2:
+        scale = -scale  # napari's slider only counts upwards
     factor = _in_nm(unit)
     if factor is not None:
         return Axis(name, scale * factor, offset * factor, "nm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,38 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_atomai.plugin.connections import Connections
 
 _ON_PAPER = ("#ffffff", "#000000")
+
+log = logging.getLogger(__name__)
+
+
+class _Canvas(FigureCanvasQTAgg):  # type: ignore[misc]
+    """Draws soon by a timer that ends with it: matplotlib's own reaches canvases that are deleted."""
+
+    def __init__(self, figure: Figure) -> None:
+        super().__init__(figure)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._draw_now)
+
+    def draw_idle(self) -> None:
+        """Draw in the next turn of the event loop."""
+        soon = getattr(self, "_soon", None)  # matplotlib may ask before it is made
+        if soon is not None:
+            soon.start(0)
+
+    def _draw_now(self) -> None:
+        if self.width() <= 0 or self.height() <= 0:
+            return
+        try:
+            self.draw()
+        except Exception:  # a slot must not raise
+            log.exception("drawing a plot failed")
 
 
 class PlotCanvas(QWidget):
@@ -32,7 +60,7 @@ class PlotCanvas(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.figure: Any = Figure(layout="constrained")
-        self._canvas = FigureCanvasQTAgg(self.figure)
+        self._canvas = _Canvas(self.figure)
         self.axes: Any = self.figure.subplots()
         self.upper: Any = None
         layout = QVBoxLayout(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,13 @@ from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels.layout import scrolled
 from napari_atomai.plugin.panels.spectrum_curves import (
     COLOURS,
+    Entry,
     columns_of,
+    described,
     drawing_of,
     frozen,
     position_in_words,
+    same,
     usable_together,
 )
 from napari_atomai.plugin.panels.spectrum_layout import SpectrumForm
@@ -33,17 +35,6 @@ if TYPE_CHECKING:
 
 _KINDS = "Table (*.csv);;Picture (*.png);;PDF (*.pdf);;SVG (*.svg)"
 _NOTHING = "No spectrum yet: open a file with spectra, or choose a spectrum image."
-
-
-@dataclass
-class Entry:
-    """A line of the list."""
-
-    spectrum: Spectrum
-    colour: str
-    shown: bool = True
-    point: int = 0
-    live: bool = False
 
 
 class SpectrumPanel(QWidget):
@@ -71,6 +62,8 @@ class SpectrumPanel(QWidget):
         form, live = self.form, self.live
         form.picker.chosen.connect(self._on_image)
         form.mode.currentTextChanged.connect(self._on_mode)
+        form.picker.activated.connect(self._on_again)
+        form.mode.activated.connect(self._on_again)
         form.row.valueChanged.connect(self._on_pixel)
         form.column.valueChanged.connect(self._on_pixel)
         form.point.valueChanged.connect(self._on_point)
@@ -88,6 +81,7 @@ class SpectrumPanel(QWidget):
         live.failed.connect(self._on_failed)
         live.told.connect(form.show_working)
         live.moved.connect(self._show_marker)
+        live.lost_region.connect(lambda: form.mode.setCurrentIndex(0))
         live.pointed.connect(self._on_pointed)
 
     def say(self, sentence: str) -> None:
@@ -98,7 +92,7 @@ class SpectrumPanel(QWidget):
 
     def show_spectrum(self, spectrum: Spectrum) -> None:
         """Add a spectrum or a line scan to the list and show it alone; one that is listed is shown again."""
-        known = next((one for one in self.entries if not one.live and _same(one.spectrum, spectrum)), None)
+        known = next((one for one in self.entries if not one.live and same(one.spectrum, spectrum)), None)
         entry = known or Entry(spectrum, self._colour())
         if known is None:
             self.entries.append(entry)
@@ -138,6 +132,11 @@ class SpectrumPanel(QWidget):
         self.live.choose(mode)
         self._show_image()
         self._show_live()
+
+    @worded("taking a spectrum")
+    def _on_again(self, _index: int) -> None:
+        self._show_live()
+        self.live.again()
 
     @worded("choosing a pixel")
     def _on_pixel(self, _value: int) -> None:
@@ -216,7 +215,7 @@ class SpectrumPanel(QWidget):
     @worded("stopping")
     def _on_stop(self, _checked: bool = False) -> None:
         self.live.stop()
-        self.say("Stopped. Choose the image's spectrum again to go on.")
+        self.say("Stopped. Choose the image once more to start again.")
 
     # --- what happens ---
 
@@ -258,7 +257,7 @@ class SpectrumPanel(QWidget):
             self.form.list.clear()
             for entry in self.entries:
                 item = QListWidgetItem(_square(entry.colour), entry.spectrum.name)
-                item.setToolTip(_described(entry))
+                item.setToolTip(described(entry))
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 item.setCheckState(Qt.CheckState.Checked if entry.shown else Qt.CheckState.Unchecked)
                 self.form.list.addItem(item)
@@ -308,17 +307,6 @@ class SpectrumPanel(QWidget):
     def _show_marker(self) -> None:
         on = any(one.live and one.shown for one in self.entries)
         self.form.plot.show_marker(self.live.energy() if on else None)
-
-
-def _same(one: Spectrum, other: Spectrum) -> bool:
-    return one is other or (one.source is not None and one.source == other.source and one.name == other.name)
-
-
-def _described(entry: Entry) -> str:
-    parts = [entry.spectrum.name, *entry.spectrum.notes]
-    if entry.live:
-        parts.append("Follows the image; Keep puts a copy into the list.")
-    return "\n".join(parts)
 
 
 def _square(colour: str) -> QIcon:

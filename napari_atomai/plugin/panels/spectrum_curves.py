@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +23,49 @@ _EV: Mapping[str, float] = MappingProxyType({"meV": 1e-3, "eV": 1.0, "keV": 1e3}
 _MOST_POINTS, _MOST_CHANNELS = 512, 2048
 
 
-class Listed(Protocol):
-    """A spectrum of the list, and which point of its line is meant."""
+@dataclass
+class Entry:
+    """A line of the list: a spectrum, and which point of its line is meant."""
 
     spectrum: Spectrum
-    point: int
+    colour: str
+    shown: bool = True
+    point: int = 0
+    live: bool = False
 
 
-def usable_together(entries: Sequence[Any], current: Any) -> list[Any]:
+def same(one: Spectrum, other: Spectrum) -> bool:
+    """Whether two are the same spectrum of the same file."""
+    return one is other or (one.source is not None and one.source == other.source and one.name == other.name)
+
+
+def described(entry: Entry) -> str:
+    """Say of a line of the list what is known about it."""
+    parts = [entry.spectrum.name, *entry.spectrum.notes]
+    if entry.live:
+        parts.append("Follows the image; Keep puts a copy into the list.")
+    return "\n".join(parts)
+
+
+def usable_together(entries: Sequence[Entry], current: Entry | None) -> list[Entry]:
     """Return those that have the kind of axis that the current one has, else the first."""
     if not entries:
         return []
-    leader = current if any(one is current for one in entries) else entries[0]
+    leader = _leader(entries, current)
     return [one for one in entries if _factor(one.spectrum, leader.spectrum) is not None]
 
 
-def drawing_of(entries: Sequence[Any], current: Any, *, log: bool, normalise: bool) -> tuple[Drawing, str]:
+def _leader(entries: Sequence[Entry], current: Entry | None) -> Entry:
+    return next((one for one in entries if one is current), entries[0])
+
+
+def drawing_of(
+    entries: Sequence[Entry], current: Entry | None, *, log: bool, normalise: bool
+) -> tuple[Drawing, str]:
     """Return what to draw, and what is to be said about it."""
     if not entries:
         return Drawing(()), ""
-    leader = current if any(one is current for one in entries) else entries[0]
+    leader = _leader(entries, current)
     curves = tuple(_curve(one, leader.spectrum, normalise) for one in entries)
     remark = ""
     if not any(np.isfinite(curve.values).any() for curve in curves):
@@ -60,7 +84,7 @@ def drawing_of(entries: Sequence[Any], current: Any, *, log: bool, normalise: bo
     return drawing, remark
 
 
-def columns_of(entries: Sequence[Listed]) -> dict[str, Any]:
+def columns_of(entries: Sequence[Entry]) -> dict[str, Any]:
     """Return columns of a table; spectra with other channels bring their own energies."""
     columns: dict[str, Any] = {}
     longest = max((one.spectrum.shape[-1] for one in entries), default=0)
@@ -87,7 +111,7 @@ def frozen(spectrum: Spectrum, point: int) -> Spectrum:
     )
 
 
-def position_in_words(entry: Listed) -> str:
+def position_in_words(entry: Entry) -> str:
     """Say where along the line the point lies."""
     axis = entry.spectrum.axes[0]
     if axis.unit == UNCALIBRATED:
@@ -95,7 +119,7 @@ def position_in_words(entry: Listed) -> str:
     return f"{axis.offset + axis.scale * entry.point:.4g} {axis.unit}"
 
 
-def named(entry: Listed) -> str:
+def named(entry: Entry) -> str:
     """Name of a spectrum, with the point where it is one of a line scan."""
     points = entry.spectrum.n_points
     return entry.spectrum.name if points == 1 else f"{entry.spectrum.name}: point {entry.point}"
@@ -129,11 +153,11 @@ def _factor(spectrum: Spectrum, leader: Spectrum) -> float | None:
     return _EV[here] / _EV[there] if here in _EV and there in _EV else None
 
 
-def _values(entry: Listed) -> NDArray[np.float64]:
+def _values(entry: Entry) -> NDArray[np.float64]:
     return spectrum_at(entry.spectrum, entry.point)
 
 
-def _curve(entry: Any, leader: Spectrum, normalise: bool) -> Curve:
+def _curve(entry: Entry, leader: Spectrum, normalise: bool) -> Curve:
     values = _values(entry)
     if normalise:
         finite = np.abs(values[np.isfinite(values)])
@@ -143,7 +167,7 @@ def _curve(entry: Any, leader: Spectrum, normalise: bool) -> Curve:
     return Curve(named(entry), entry.spectrum.energy * factor, values, entry.colour)
 
 
-def _map_of(entry: Listed) -> LineMap | None:
+def _map_of(entry: Entry) -> LineMap | None:
     spectrum = entry.spectrum
     if spectrum.n_points == 1 or not isinstance(spectrum.values, np.ndarray):
         return None  # lazy ones would be read whole

@@ -63,6 +63,7 @@ class SpectrumForm(QWidget):
 
     def _make_image(self, layers: Any) -> None:
         self.picker = SpectralPicker(layers)
+        self.picker.setPlaceholderText("no spectrum image")
         self.picker.setToolTip("The spectrum image whose spectra are plotted")
         self.mode = QComboBox()
         self.mode.addItems([WHOLE, PIXEL, REGION])

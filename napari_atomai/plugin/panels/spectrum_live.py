@@ -66,6 +66,8 @@ class LiveSpectrum(QObject):
     failed = Signal(object)
     told = Signal(str)
     """What is being done; empty when it is done."""
+    lost_region = Signal()
+    """Its rectangle was deleted."""
     moved = Signal()
     """The viewer's slider stands elsewhere."""
     pointed = Signal(int, int)
@@ -86,6 +88,7 @@ class LiveSpectrum(QObject):
         self._layer_events, self._shape_events = Connections(self), Connections(self)
         self._viewer_events = Connections(self)
         self._viewer_events.connect(viewer.dims.events.current_step, self._on_moved)
+        self._viewer_events.connect(viewer.layers.events.removed, self._on_removed)
         viewer.mouse_move_callbacks.append(self._on_mouse)
         self._soon = _timer(self, _EVERY, self.refresh, once=True)
         self._tell = _timer(self, _TELL, self._on_tell, once=False)
@@ -215,6 +218,11 @@ class LiveSpectrum(QObject):
 
     def _on_moved(self, _event: Any = None) -> None:
         self.moved.emit()
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self.shapes:
+            self.shapes = None
+            self.lost_region.emit()
 
     def _on_pixels(self, _event: Any = None) -> None:
         self.again()
