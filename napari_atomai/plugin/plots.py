@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.settings import get_settings
@@ -103,9 +104,11 @@ class PlotCanvas(QWidget):
         from napari_atomai.plots import save_figure
 
         self._colour(*_ON_PAPER)
+        FigureCanvasAgg(self.figure)  # the one on the screen is not drawn in the size of a printed page
         try:
             save_figure(self.figure, Path(path))
         finally:
+            self.figure.set_canvas(self._canvas)
             self.redraw()
 
     def _colour(self, ground: str, text: str) -> None:
