@@ -78,8 +78,8 @@ class Conditions:
         Standard deviation of the sideways shift of a scan line.
     row_gain : float
         Relative standard deviation of the brightness of scan lines.
-    shear : float
-        Columns a scan drifts sideways for each row.
+    row_offset : float
+        Standard deviation of what is added to a whole scan line, in units of the picture.
     blur : float
         Standard deviation of a Gaussian blur after detection (averaging, filtering).
     hot_pixels : float
@@ -94,7 +94,7 @@ class Conditions:
     read_noise: float = 0.0
     jitter: float = 0.0
     row_gain: float = 0.0
-    shear: float = 0.0
+    row_offset: float = 0.0
     blur: float = 0.0
     hot_pixels: float = 0.0
     gamma: float = 1.0
@@ -123,6 +123,8 @@ def expose(picture: Picture, conditions: Conditions, rng: np.random.Generator) -
         seen = seen * (1 + conditions.row_gain * rng.standard_normal((len(seen), 1))).astype(np.float32)
     counts = rng.poisson(np.clip(seen, 0, None) * conditions.dose)
     image = (counts / conditions.dose).astype(np.float32)
+    if conditions.row_offset > 0:
+        image += conditions.row_offset * rng.standard_normal((len(image), 1), dtype=np.float32)
     if conditions.read_noise > 0:
         image += conditions.read_noise * rng.standard_normal(image.shape, dtype=np.float32)
     if conditions.blur > 0:

@@ -1,12 +1,13 @@
-"""Train the bundled atom finder from simulated images alone.
+"""Train the bundled atom finders from simulated images alone, all members of the ensemble side by side.
 
 Every batch is drawn anew from its own random stream, (seed, step, index): a run can stop and resume
-and still sees what an uninterrupted one sees.
+and still sees what an uninterrupted one sees. The members start from weights of their own and see each
+batch in an orientation of their own, so that images, the dearer half of the work, are made once for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class Plan:
         Of weights and images.
     averaging : float
         Decay of the exponential moving average of the weights, which is what is kept.
+    members : int
+        Nets trained side by side.
     net_options : dict
         Arguments of `UNet`.
     """
@@ -52,6 +55,7 @@ class Plan:
     learning_rate: float = 3e-3
     seed: int = 0
     averaging: float = 0.998
+    members: int = 1
     net_options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -92,12 +96,11 @@ def weighted_loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tens
 
 
 @dataclass(eq=False)
-class _State:
+class _Member:
     net: UNet
     average: AveragedModel
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
-    step: int = 0
 
     def parts(self) -> dict[str, Any]:
         return {
@@ -105,19 +108,24 @@ class _State:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "step": self.step,
         }
+
+    def take(self, parts: dict[str, Any]) -> None:
+        self.net.load_state_dict(parts["net"])
+        self.average.load_state_dict(parts["average"])
+        self.optimiser.load_state_dict(parts["optimiser"])
+        self.schedule.load_state_dict(parts["schedule"])
 
 
 def training(
     plan: Plan,
     checkpoint: Path | None = None,
     *,
-    start: Weights | None = None,
+    start: Sequence[Weights] = (),
     every: int = 200,
     workers: int = 1,
-) -> Generator[Progress, None, UNet]:
-    """Train a net from simulated images; yields Progress at each step and returns the averaged net.
+) -> Generator[Progress, None, list[UNet]]:
+    """Train nets from simulated images; yields Progress at each step and returns the averaged nets.
 
     Parameters
     ----------
@@ -125,38 +133,64 @@ def training(
         What to train.
     checkpoint : Path, optional
         Where the state is kept; an existing one is continued.
-    start : Weights, optional
-        A trained net to go on from, instead of random weights; its options must be those of the plan.
+    start : sequence of Weights
+        Trained nets to go on from, one for each member, instead of random weights; their options must be
+        those of the plan.
     every : int
         Steps between two checkpoints.
     workers : int
         Processes that make images.
     """
-    state = _begin(plan, start)
+    members = [_begin(plan, i, start[i] if start else None) for i in range(plan.members)]
+    done = 0
     if checkpoint is not None and checkpoint.exists():
-        _resume(state, checkpoint)
+        done = _resume(members, checkpoint)
     # A generator of its own: the loader would draw from the global one.
     own = torch.Generator().manual_seed(plan.seed)
-    stream = SimulatedBatches(plan, state.step)
-    batches = DataLoader(stream, batch_size=None, num_workers=workers, generator=own)
+    batches = DataLoader(SimulatedBatches(plan, done), batch_size=None, num_workers=workers, generator=own)
     smooth: float | None = None
-    for batch in batches:
-        loss = _learn(state, batch)
+    for step, batch in enumerate(batches, start=done + 1):
+        losses = [_learn(member, turned(batch, step + i)) for i, member in enumerate(members)]
+        loss = float(np.mean(losses))
         smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
-        if checkpoint is not None and (state.step % every == 0 or state.step == plan.steps):
-            save_state(checkpoint, state.parts())
-        yield Progress(state.step, plan.steps, "training", {"loss": loss, "smooth": smooth})
-    net = state.average.module
-    assert isinstance(net, UNet)
-    return net.eval()
+        if checkpoint is not None and (step % every == 0 or step == plan.steps):
+            save_state(checkpoint, {"step": step, "members": [member.parts() for member in members]})
+        yield Progress(step, plan.steps, "training", {"loss": loss, "smooth": smooth})
+    return averaged(members)
 
 
-def _begin(plan: Plan, start: Weights | None) -> _State:
+def averaged(members: Sequence[_Member]) -> list[UNet]:
+    """Return the averaged net of each member, ready for use."""
+    nets = []
+    for member in members:
+        net = member.average.module
+        assert isinstance(net, UNet)
+        nets.append(net.eval())
+    return nets
+
+
+def checkpointed(plan: Plan, checkpoint: Path) -> tuple[int, list[UNet]]:
+    """Return the steps done and the averaged nets of a run that is not at its end."""
+    members = [_begin(plan, i, None) for i in range(plan.members)]
+    done = _resume(members, checkpoint)
+    return done, averaged(members)
+
+
+def turned(batch: Batch, orientation: int) -> Batch:
+    """Return a batch in one of the eight orientations of a square."""
+    image, target, weight = (torch.rot90(part, orientation % 4, (-2, -1)) for part in batch)
+    if orientation % 8 < 4:
+        return image, target, weight
+    return image.flip(-1), target.flip(-1), weight.flip(-1)
+
+
+def _begin(plan: Plan, index: int, start: Weights | None) -> _Member:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(plan.seed)
+        torch.manual_seed(plan.seed + 1000 * index)
         net = UNet(**plan.net_options)
     if start is not None:
         _take_over(net, start)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     # Buffers (batch statistics) are averaged along with the weights, so they need no second pass.
     decay = get_ema_multi_avg_fn(plan.averaging)  # type: ignore[no-untyped-call]
     average = AveragedModel(net, multi_avg_fn=decay, use_buffers=True)
@@ -164,7 +198,7 @@ def _begin(plan: Plan, start: Weights | None) -> _State:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, plan.learning_rate, total_steps=plan.steps + 1, pct_start=0.1, final_div_factor=1e3
     )
-    return _State(net, average, optimiser, schedule)
+    return _Member(net, average, optimiser, schedule)
 
 
 def _take_over(net: UNet, start: Weights) -> None:
@@ -179,30 +213,30 @@ def _take_over(net: UNet, start: Weights) -> None:
         ) from error
 
 
-def _resume(state: _State, checkpoint: Path) -> None:
+def _resume(members: Sequence[_Member], checkpoint: Path) -> int:
     try:
         parts = load_state(checkpoint)
-        state.net.load_state_dict(parts["net"])
-        state.average.load_state_dict(parts["average"])
-        state.optimiser.load_state_dict(parts["optimiser"])
-        state.schedule.load_state_dict(parts["schedule"])
-        state.step = int(parts["step"])
-    except (KeyError, RuntimeError, ValueError) as error:
+        for member, its in zip(members, parts["members"], strict=True):
+            member.take(its)
+        return int(parts["step"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise BadModel(
             f"The checkpoint {checkpoint.name} does not fit this plan: {error}",
             remedy="Give another checkpoint file, or delete it to start afresh.",
         ) from error
 
 
-def _learn(state: _State, batch: Batch) -> float:
+def _learn(member: _Member, batch: Batch) -> float:
     image, target, weight = batch
-    state.net.train()
-    state.optimiser.zero_grad(set_to_none=True)
-    loss = weighted_loss(state.net(image), target, weight)
+    member.net.train()
+    member.optimiser.zero_grad(set_to_none=True)
+    # Half the digits in the forward pass and channels last: 3 times less CPU time, the same loss.
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = member.net(image.contiguous(memory_format=torch.channels_last))
+    loss = weighted_loss(logits.float(), target, weight)
     loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.net.parameters(), 1.0)
-    state.optimiser.step()
-    state.schedule.step()
-    state.average.update_parameters(state.net)
-    state.step += 1
+    torch.nn.utils.clip_grad_norm_(member.net.parameters(), 1.0)
+    member.optimiser.step()
+    member.schedule.step()
+    member.average.update_parameters(member.net)
     return float(loss.detach())

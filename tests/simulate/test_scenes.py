@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from napari_atomai.simulate.imaging import Columns, draw
-from napari_atomai.simulate.scenes import Scene, marks, training_pair
+from napari_atomai.simulate.scenes import training_pair
 from napari_atomai.simulate.truth import Tally, match, tally
+from napari_atomai.simulate.visible import Scene, marks
 
 
 @pytest.mark.parametrize("seed", range(25))

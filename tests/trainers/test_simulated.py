@@ -12,13 +12,13 @@ torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'nap
 from napari_atomai.data.progress import finish  # noqa: E402
 from napari_atomai.errors import BadModel  # noqa: E402
 from napari_atomai.trainers.checkpoint import save_state  # noqa: E402
-from napari_atomai.trainers.simulated import Plan, simulated_batch, training, weighted_loss  # noqa: E402
+from napari_atomai.trainers.simulated import Plan, simulated_batch, training, turned, weighted_loss  # noqa: E402
 
-PLAN = Plan(steps=6, batch=2, size=32, net_options={"filters": [4, 8], "bottleneck": [1]})
+PLAN = Plan(steps=6, batch=2, size=32, members=2, net_options={"filters": [4, 8], "bottleneck": [1]})
 
 
-def weights(net: torch.nn.Module) -> list[np.ndarray]:
-    return [tensor.numpy().copy() for tensor in net.state_dict().values()]
+def weights(nets: list[torch.nn.Module]) -> list[np.ndarray]:
+    return [tensor.numpy().copy() for net in nets for tensor in net.state_dict().values()]
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,17 @@ def test_a_run_that_was_stopped_ends_where_an_uninterrupted_one_does(tmp_path: P
     resumed = weights(finish(training(PLAN, tmp_path / "run.ckpt", every=2, workers=0)))
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_members_start_from_weights_of_their_own_and_see_images_turned() -> None:
+    one, other = finish(training(PLAN, workers=0))
+    assert not torch.equal(one.stem.weight, other.stem.weight)
+    batch = simulated_batch(PLAN, 0)
+    seen = {tuple(part.numpy().tobytes() for part in turned(batch, i)) for i in range(8)}
+    assert len(seen) == 8
+    image, target, _ = turned(batch, 5)
+    np.testing.assert_array_equal(image[0, 0], np.fliplr(np.rot90(batch[0][0, 0])))
+    np.testing.assert_array_equal(target[0, 0], np.fliplr(np.rot90(batch[1][0, 0])))
 
 
 def test_building_and_training_leave_the_global_random_state_alone() -> None:
