@@ -13,7 +13,7 @@ from typing import NoReturn
 
 SAMPLES = ("graphene", "perovskite")
 """Simulated images that come with the package."""
-CONTRASTS = ("bright", "dark")
+CONTRASTS = ("auto", "bright", "dark")
 ALL_DATASETS = -1
 """What ``--dataset all`` becomes."""
 ALSO = ("hspy", "nsid")

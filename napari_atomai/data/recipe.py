@@ -66,8 +66,10 @@ class FindAtoms(Recipe):
         le=2000,
         description="Distance between neighbouring atoms in pixels; 0 = measured in the image.",
     )
-    contrast: Literal["bright", "dark"] = Field(
-        "bright", description="Whether atoms are brighter (HAADF) or darker (ABF) than their surroundings."
+    contrast: Literal["auto", "bright", "dark"] = Field(
+        "auto",
+        description="Whether atoms are brighter (HAADF) or darker (ABF) than their surroundings; "
+        "auto = seen in the image.",
     )
 
     @field_validator("spacing")

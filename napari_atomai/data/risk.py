@@ -1,8 +1,8 @@
 """Thresholds that keep a promise: at most this share of columns missed, or of atoms false.
 
-Conformal risk control (Angelopoulos, Bates, Fisch, Lei & Schuster, arXiv:2208.02814): on images whose truth is
-known, the risk of each threshold is averaged over images, and the threshold is chosen so that the risk of
-one more image of the same kind, the worst it may be, keeps the mean under the rate asked for.
+Conformal risk control (Angelopoulos, Bates, Fisch, Lei & Schuster, arXiv:2208.02814): on images whose truth
+is known, the risk of each threshold is averaged over images, and the threshold is chosen so that the risk
+of one more image of the same kind, the worst it may be, keeps the mean under the rate asked for.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class RiskTable(BaseModel):
         missed, false : arrays, shape (images, thresholds)
             Between 0 and 1.
         thresholds : array, shape (thresholds,)
+            Ascending.
         """
         return cls(
             thresholds=tuple(thresholds.tolist()),

@@ -107,13 +107,13 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
     steps = len(zooms) + 2 * _FAVOURITES
     tried: list[Scale] = []
     for zoom in zooms:
-        tried.append(_try(engine, card, image, zoom))
+        tried.append(try_scale(engine, card, image, zoom))
         yield Progress(len(tried), steps, "looking for the scale")
     favourites = sorted(tried, key=lambda one: one.confidence, reverse=True)[:_FAVOURITES]
     seen = [one.zoom for one in favourites if one.confidence > 0]
     between = {round(zoom * half, 9) for zoom in seen for half in (2**-0.5, 2**0.5)}
     for zoom in sorted(zoom for zoom in between if zoom <= card.spacing_best / FINEST_SPACING):
-        tried.append(_try(engine, card, image, zoom))
+        tried.append(try_scale(engine, card, image, zoom))
         yield Progress(len(tried), steps, "looking for the scale")
     best = max(tried, key=_confidence)
     if best.confidence < LATTICE:
@@ -134,7 +134,8 @@ def _zooms(card: ModelCard, shape: tuple[int, ...]) -> list[float]:
     return [float(zoom) for zoom in np.geomspace(low, high, count)]
 
 
-def _try(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> Scale:
+def try_scale(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> Scale:
+    """Look at parts of an image under one zoom, and say how sure the net is that it fits."""
     scores, gaps = [], []
     for part in _parts(image, zoom):
         stack = channels(resized(part, zoom))

@@ -15,6 +15,9 @@ from napari_atomai.prepare.normalise import finite
 SMALLEST = 8
 """Rows and columns an image must have at least."""
 
+DARK = "Atoms are darker than their surroundings here: the image was inverted. Say bright if they are not."
+"""Said of an image whose polarity was recognised."""
+
 
 def check_image(image: Image) -> None:
     """Refuse what atoms cannot be looked for in.

@@ -21,9 +21,10 @@ from napari_atomai.files.reading import read
 from napari_atomai.models.storage import load_weights
 from napari_atomai.predictors.detect import CLOSEST, FLOOR, Detected, detecting
 from napari_atomai.predictors.engines import Engine, engine_for
+from napari_atomai.predictors.polarity import find_scale_and_polarity, is_dark
 from napari_atomai.predictors.scale import Scale, find_scale
 from napari_atomai.prepare.normalise import finite
-from napari_atomai.workflow.checks import check_image, check_zoom, notes_on
+from napari_atomai.workflow.checks import DARK, check_image, check_zoom, notes_on
 from napari_atomai.workflow.measure import measured
 from napari_atomai.workflow.record import new_record
 
@@ -89,7 +90,7 @@ def find_atoms(
     threshold: float = 0.5,
     *,
     spacing: float = 0.0,
-    contrast: Literal["bright", "dark"] = "bright",
+    contrast: Literal["auto", "bright", "dark"] = "auto",
     refine: Literal["gaussian", "centre of mass", "none"] = "gaussian",
     model: str = "atoms",
 ) -> Atoms:
@@ -105,8 +106,8 @@ def find_atoms(
         Atoms with a lower score are left out; 0.05 to 0.99.
     spacing : float
         Distance between neighbouring atoms in pixels, at least 3; 0 measures it in the image.
-    contrast : {"bright", "dark"}
-        Whether atoms are brighter (HAADF) or darker (ABF) than their surroundings.
+    contrast : {"auto", "bright", "dark"}
+        Whether atoms are brighter (HAADF) or darker (ABF) than their surroundings; "auto" looks.
     refine : {"gaussian", "centre of mass", "none"}
         How positions are refined on the raw pixels.
     model : str
@@ -184,12 +185,12 @@ def finding(
     yield Progress(0, 0, "opening the model")
     weights = load_weights(find.model)
     net = _Net(engine_for(weights), weights.card)
-    scale = yield from _scale(image, find, net)
+    scale, dark = yield from _scale(image, find, net)
     check_zoom(image, scale.zoom)
     probability = np.empty((image.n_frames, *image.frame_shape), np.float32)
     parts, incomplete = [], 0
     for index in range(image.n_frames):
-        pixels = _upright(image.frame(index), find)
+        pixels = _upright(image.frame(index), dark)
         incomplete += not np.isfinite(pixels).all()
         work = detecting(net.engine, net.card, finite(pixels), scale.zoom)
         seen = yield from _within(work, index, image.n_frames)
@@ -198,9 +199,11 @@ def finding(
         parts.append(_atoms(image, index, pixels, seen, scale, refine))
     candidates = dataclasses.replace(Atoms.concatenate(parts), class_names=net.card.classes)
     notes = (*image.notes, *notes_on(image, scale, net.card, candidates, incomplete))
-    numbers = {"spacing_px": scale.spacing, "zoom": scale.zoom, "confidence": scale.confidence}
+    if dark and find.contrast == "auto":
+        notes = (*notes, DARK)
+    numbers = {"spacing_px": scale.spacing, "zoom": scale.zoom, "confidence": scale.confidence, "dark": dark}
     model = ModelRecord(name=weights.card.name, sha256=weights.sha256)
-    kept = {name: number for name, number in numbers.items() if np.isfinite(number)}
+    kept = {name: float(number) for name, number in numbers.items() if np.isfinite(number)}
     record = new_record(image, (find, refine), model, kept, notes)
     return Found(candidates, probability.reshape(image.shape), record)
 
@@ -230,25 +233,34 @@ def _within(
         yield Progress(done, _PARTS * frames, inner.message + which)
 
 
-def _scale(image: Image, find: FindAtoms, net: _Net) -> Generator[Progress, None, Scale]:
+def _scale(image: Image, find: FindAtoms, net: _Net) -> Generator[Progress, None, tuple[Scale, bool]]:
+    """Find the scale, and whether atoms are dark, unless the recipe says so."""
     if find.spacing > 0:
-        return Scale(net.card.spacing_best / find.spacing, find.spacing, 1.0)
+        scale = Scale(net.card.spacing_best / find.spacing, find.spacing, 1.0)
+        if find.contrast != "auto":
+            return scale, find.contrast == "dark"
+        first = finite(_upright(image.frame(0), dark=False))
+        return scale, is_dark(net.engine, net.card, first, find.spacing)
     # A movie keeps its scale: a few frames, spread over it, are asked and the surest answer is taken.
     chosen = np.unique(np.linspace(0, image.n_frames - 1, 3).round().astype(int))
-    best: Scale | None = None
+    best: tuple[Scale, bool] | None = None
     for index in chosen:
-        pixels = finite(_upright(image.frame(int(index)), find))
-        scale = yield from find_scale(net.engine, net.card, pixels)
-        if best is None or scale.confidence > best.confidence:
-            best = scale
+        pixels = finite(_upright(image.frame(int(index)), find.contrast == "dark"))
+        if find.contrast == "auto":
+            answer = yield from find_scale_and_polarity(net.engine, net.card, pixels)
+        else:
+            scale = yield from find_scale(net.engine, net.card, pixels)
+            answer = (scale, find.contrast == "dark")
+        if best is None or answer[0].confidence > best[0].confidence:
+            best = answer
     assert best is not None  # an image has at least one frame
     return best
 
 
-def _upright(frame: NDArray[Any], find: FindAtoms) -> NDArray[Any]:
+def _upright(frame: NDArray[Any], dark: bool) -> NDArray[Any]:
     """Return the frame as floats with atoms bright."""
     pixels = frame if frame.dtype == np.float32 else frame.astype(np.float64)
-    return -pixels if find.contrast == "dark" else pixels
+    return -pixels if dark else pixels
 
 
 def _atoms(

@@ -28,8 +28,8 @@ def test_the_rate_is_kept_on_new_images_and_not_by_giving_everything_away(rate: 
     for seed in range(60):
         table = RiskTable.measured(*risks(60, seed), GRID)
         missed, false = risks(200, 1000 + seed)
-        kept_missed.append(missed[:, GRID == table.for_missed(rate)].mean())
-        kept_false.append(false[:, GRID == table.for_false(rate)].mean())
+        kept_missed.append(missed[:, table.for_missed(rate) == GRID].mean())
+        kept_false.append(false[:, table.for_false(rate) == GRID].mean())
     for kept in (kept_missed, kept_false):
         assert rate / 3 < np.mean(kept) <= rate
 

@@ -17,6 +17,7 @@ from napari_atomai.simulate.imaging import Columns, Conditions, draw, expose
 from napari_atomai.simulate.lattices import PROTOTYPES
 from napari_atomai.simulate.samples import graphene_with_si, perovskite
 from napari_atomai.simulate.truth import match
+from napari_atomai.workflow.checks import DARK
 from napari_atomai.workflow.find import finding
 
 
@@ -83,6 +84,20 @@ def test_dark_columns_are_found_when_asked_for() -> None:
     image, true = crystal(14.0)
     atoms = aoi.find_atoms(5 - image, contrast="dark")
     assert min(agreement(atoms.positions, true, 4)) > 0.97
+
+
+@pytest.mark.parametrize("kind", ["square", "honeycomb"])
+@pytest.mark.parametrize("spacing", [0.0, 14.0])
+def test_dark_columns_are_recognised_and_said_to_be(kind: str, spacing: float) -> None:
+    image, true = crystal(14.0, kind)
+    find = FindAtoms(spacing=spacing)
+    found = finish(finding(Image.from_array(5 - image), find))
+    assert min(agreement(found.atoms.positions, true, 4)) > 0.95
+    assert DARK in found.notes
+    assert found.record.measured["dark"] == 1
+    bright = finish(finding(Image.from_array(image), find))
+    assert DARK not in bright.notes
+    assert min(agreement(bright.atoms.positions, true, 4)) > 0.95
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, ">u2", np.float64, ">f4", np.float16])
