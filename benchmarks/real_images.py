@@ -41,14 +41,11 @@ class Case:
         Distance between the lattice planes that span the cell, pixels, within a tenth; 0: no single lattice.
     columns : int
         Columns in that cell.
-    contrast : str
-        "bright" or "dark".
     """
 
     file: str
     period: float = 0.0
     columns: int = 1
-    contrast: str = "bright"
 
 
 CASES = [
@@ -65,7 +62,7 @@ CASES = [
     Case("stem_Si110_dumbbells.png"),
     Case("stem_MXene_Ti3C2_9HF_1536.tif"),
     Case("stem_perovskite_ADF_atomap.hdf5"),
-    Case("stem_perovskite_ABF_atomap.hdf5", contrast="dark"),
+    Case("stem_perovskite_ABF_atomap.hdf5"),
     Case("eels_STO-film_SI_survey.dm3"),
     Case("tem_graphene_flower_raw.tif"),
     Case("stem_Pt-single-atoms_038.tif"),
@@ -83,21 +80,22 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("out/real"))
     parser.add_argument("--only", default="", help="part of the file's name")
+    parser.add_argument("--model", default="atoms", help="bundled model or .safetensors file")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     print(f"{'file':40} {'atoms':>6} {'lattice':>8} {'ratio':>6} {'spacing':>8} {'sure':>5} {'CPU s':>6}")
     for case in CASES:
         path = options.data / case.file
         if options.only in case.file and path.exists():
-            report(case, path, options.out)
+            report(case, path, options.out, options.model)
     return 0
 
 
-def report(case: Case, path: Path, out: Path) -> None:
+def report(case: Case, path: Path, out: Path, model: str) -> None:
     """Find, print a line, write the overlay."""
     image = picture(path)
     start = time.process_time()
-    found = finish(finding(image, FindAtoms.of({"contrast": case.contrast})))
+    found = finish(finding(image, FindAtoms.of({"model": model})))
     seconds = time.process_time() - start
     spacing = found.record.measured.get("spacing_px", np.nan)
     sure = found.record.measured["confidence"]

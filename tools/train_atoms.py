@@ -16,17 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from napari_atomai.data.card import ModelCard
+from napari_atomai.data.progress import finish
 from napari_atomai.files.weights import Weights, read_weights, write_weights
-from napari_atomai.locate.centres import find_peaks
+from napari_atomai.models.judging import judging
 from napari_atomai.nets.segmentation import UNet
-from napari_atomai.predictors.engines import OnnxEngine
-from napari_atomai.prepare.normalise import channels
-from napari_atomai.simulate.scenes import SPACINGS, training_pair
-from napari_atomai.simulate.truth import Tally, tally
+from napari_atomai.predictors.finder import Finder, finder_for
+from napari_atomai.simulate.scenes import SPACINGS
 from napari_atomai.trainers.simulated import Plan, checkpointed, training
 
 BEST_SPACING = 13.0
@@ -52,28 +50,21 @@ def main() -> int:
         net_options={"filters": [24, 48, 64, 96], "layers": 2, "bottleneck": [1, 1]},
     )
     options.out.mkdir(parents=True, exist_ok=True)
-    start = [read_weights(path) for path in members_in(options.start)] if options.start else []
-    earlier = list(start[0].card.training["plans"]) if start else []
+    start = read_weights(options.start) if options.start else None
     checkpoint = options.out / f"seed{plan.seed}.ckpt"
     if options.so_far:
         done, nets = checkpointed(plan, checkpoint)
     else:
         done, nets = plan.steps, trained(plan, checkpoint, start)
+    earlier = start.card.training["plans"] if start else []
     plans = [*earlier, dataclasses.asdict(plan) | {"steps done": done}]
-    for index, net in enumerate(nets):
-        save(options.out / f"member-{index}.safetensors", net, plans)
-    print(evaluate(members_in(options.out)))
+    judge(save(options.out / "atoms.safetensors", nets, plans))
     return 0
 
 
-def members_in(folder: Path) -> list[Path]:
-    """Return the files of an ensemble's members."""
-    return sorted(folder.glob("member-*.safetensors"))
-
-
-def trained(plan: Plan, checkpoint: Path, start: list[Weights]) -> list[UNet]:
+def trained(plan: Plan, checkpoint: Path, start: Weights | None) -> list[UNet]:
     """Train, or go on from a checkpoint."""
-    work = training(plan, checkpoint, start=start)
+    work = training(plan, checkpoint, start=start.of_members() if start else [])
     while True:
         try:
             progress = next(work)
@@ -84,45 +75,61 @@ def trained(plan: Plan, checkpoint: Path, start: list[Weights]) -> list[UNet]:
             print(f"step {progress.step} of {progress.of}: loss {progress.losses['smooth']:.4f}", flush=True)
 
 
-def save(path: Path, net: UNet, plans: list[Any], metrics: dict[str, float] | None = None) -> None:
-    """Write the net with a card that says how it was made: the plans of all runs, one after the other."""
+def save(path: Path, nets: list[UNet], plans: list[Any]) -> Path:
+    """Write the nets with a card that says how they were made: the plans of all runs, one after the other."""
     card = ModelCard(
         name="atoms",
+        version="2",
         description=(
-            "Finds bright atomic columns and single atoms in HAADF, MAADF, HRTEM and STM images. Trained on "
+            "Finds atomic columns and single atoms in HAADF, MAADF, HRTEM and STM images. Trained on "
             "simulated images alone."
         ),
         net="unet",
-        net_options=net.options,
+        net_options=nets[0].options,
+        members=len(nets),
         spacing_best=BEST_SPACING,
         spacing_min=SPACINGS[0],
         spacing_max=SPACINGS[1],
         training={"recipe": "tools/train_atoms.py", "torch": torch.__version__, "plans": plans},
-        metrics={name: round(value, 5) for name, value in (metrics or {}).items()},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     tensors = {
-        name: tensor.numpy() for name, tensor in net.state_dict().items() if tensor.is_floating_point()
+        (f"{index}.{name}" if len(nets) > 1 else name): tensor.numpy()
+        for index, net in enumerate(nets)
+        for name, tensor in net.state_dict().items()
+        if tensor.is_floating_point()
     }
     write_weights(path, card, tensors, half=True)
+    return path
 
 
-def evaluate(paths: list[Path], images: int = 200, seed: int = 10_000) -> str:
-    """Count hits and misses on scenes of other random streams than those of training."""
-    engines = [OnnxEngine(read_weights(path)) for path in paths]
-    totals = [Tally(0, 0, 0) for _ in range(len(engines) + 1)]
-    for index in range(images):
-        pair = training_pair(np.random.default_rng([seed, index]), 128)
-        stack = channels(pair.image)[None]
-        maps = [engine(stack)[0, 0] for engine in engines]
-        for i, probability in enumerate([*maps, np.mean(maps, axis=0)]):
-            peaks = find_peaks(probability, min_distance=0.3 * BEST_SPACING)
-            totals[i] += tally(peaks.positions[peaks.scores >= 0.5], pair)
-    names = [*(path.stem for path in paths), "together"]
-    return "\n".join(
-        f"{name}: precision {total.precision:.4f}, recall {total.recall:.4f}, F1 {total.f1:.4f}"
-        for name, total in zip(names, totals, strict=True)
+def judge(path: Path) -> None:
+    """Calibrate a model, measure it on other scenes, and note both in its card; training used neither."""
+    weights = read_weights(path)
+    card = weights.card.model_copy(
+        update={"calibration": finish(judging(finder_for(weights), seed=9_000)).calibration()}
     )
+    write_weights(path, card, weights.tensors, half=True)
+    finder = finder_for(read_weights(path))
+    for number, engine in enumerate(finder.engines):
+        alone = finish(judging(Finder((engine,), card), images=100)).tally()
+        print(
+            f"member {number}: F1 {alone.f1:.4f}, precision {alone.precision:.4f}, recall {alone.recall:.4f}"
+        )
+    together = finish(judging(finder))
+    total = together.tally()
+    metrics = {
+        "precision": total.precision,
+        "recall": total.recall,
+        "f1": total.f1,
+        "calibration_error": together.calibration_error(),
+    }
+    print("together:", {name: round(value, 4) for name, value in metrics.items()}, card.calibration)
+    for mean, share, count in zip(*together.reliability(), strict=True):
+        print(f"  score {mean:.3f}: {share:.3f} of {count} are columns")
+    rounded = {name: round(value, 5) for name, value in metrics.items()}
+    card = card.model_copy(update={"metrics": rounded, "risk": together.risks()})
+    write_weights(path, card, weights.tensors, half=True)
 
 
 if __name__ == "__main__":

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from napari_atomai.data.risk import RiskTable
 from napari_atomai.errors import BadModel
 
 
 class ModelCard(BaseModel):
     """Describes a set of weights well enough to build, run and judge the net.
 
-    The net expects its atoms at a spacing between `spacing_min` and `spacing_max` pixels: images are
-    brought to about `spacing_best` first.
+    The net expects its atoms at a spacing between `spacing_min` and `spacing_max` pixels. A finder of atoms
+    brings images to about `spacing_best` first; a segmentation takes them as they are.
+
+    What is missing in the card of an older version has its default: cards of 0.1 are those of finders.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,13 +27,31 @@ class ModelCard(BaseModel):
     licence: str = "MIT"
     net: str = Field(description="Name of the net in the registry.")
     net_options: dict[str, Any] = Field(default_factory=dict)
+    members: int = Field(1, ge=1, le=1000, description="Nets of the ensemble; their answers are averaged.")
     classes: tuple[str, ...] = Field(("column",), description="Foreground classes; background is apart.")
     spacing_best: float = Field(13.0, gt=0, description="Nearest-neighbour distance, pixels.")
     spacing_min: float = Field(8.0, gt=0)
     spacing_max: float = Field(20.0, gt=0)
+    spacing_known: bool = Field(True, description="False: nothing tells the distance of atoms.")
+    task: Literal["find atoms", "segmentation"] = Field(
+        "find atoms", description="Whether the net finds atoms of any kind, or gives a class to every pixel."
+    )
+    background: Literal["none", "last"] = Field(
+        "none", description="Whether the last output channel is the background, or there is none for it."
+    )
+    scaling: dict[str, Any] = Field(
+        default_factory=dict, description="How intensities are scaled; empty: as the finder of atoms does."
+    )
+    loss: str = Field("", description="What was made small in training.")
+    calibration: tuple[float, float] = Field(
+        (1.0, 0.0), description="Slope and offset that make the log-odds of the nets those of the truth."
+    )
     normalisation: dict[str, float] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, float] = Field(default_factory=dict)
+    risk: dict[str, RiskTable] = Field(
+        default_factory=dict, description="What each threshold risks, on images of a kind."
+    )
     created: str = ""
 
     @classmethod

@@ -45,9 +45,31 @@ class Weights:
     tensors: Mapping[str, NDArray[Any]]
     sha256: str
 
+    def of_members(self) -> list[Weights]:
+        """Return the nets of an ensemble, each as weights of its own; a single net is the only one.
+
+        The tensors of an ensemble carry the number of the member before their name: ``0.stem.weight``.
+        """
+        if self.card.members == 1:
+            return [self]
+        card = self.card.model_copy(update={"members": 1})
+        return [
+            Weights(
+                card,
+                {name[len(head) :]: array for name, array in self.tensors.items() if name.startswith(head)},
+                f"{self.sha256}.{index}",
+            )
+            for index, head in enumerate(f"{i}." for i in range(self.card.members))
+        ]
+
 
 def write_weights(
-    path: Path, card: ModelCard, tensors: Mapping[str, NDArray[Any]], *, half: bool = False
+    path: Path,
+    card: ModelCard,
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    half: bool = False,
+    beside: Mapping[str, str] | None = None,
 ) -> None:
     """Write weights and card to one file; an existing file stays whole until the new one is.
 
@@ -61,12 +83,14 @@ def write_weights(
         Parameters and buffers by name.
     half : bool
         Keep kernels (four dimensions) in 16 bits: half the size, for nets that will only be used.
+    beside : mapping of str to str, optional
+        Further strings for the header, which `read_tensors` gives back.
     """
     kept = {
         name: array.astype(np.float16) if half and array.ndim == 4 else array
         for name, array in tensors.items()
     }
-    write_tensors(path, kept, {_CARD: card.to_json()})
+    write_tensors(path, kept, {**(beside or {}), _CARD: card.to_json()})
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Candidates for atoms in one frame: scale, net, peaks, and back to the image's own pixels."""
+"""Candidates for atoms in one frame: scale, nets, peaks, and back to the image's own pixels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import Progress
 from napari_atomai.locate.centres import Peaks, find_peaks
-from napari_atomai.predictors.engines import Engine
+from napari_atomai.predictors.finder import Finder
 from napari_atomai.predictors.scale import resized, true_zoom
 from napari_atomai.predictors.tiles import predict_tiled
 from napari_atomai.prepare.normalise import channels
+
+Map = NDArray[np.float32]
 
 FLOOR = 0.05
 """Peaks of a lower probability are not kept."""
@@ -27,48 +28,83 @@ CLOSEST = 0.45
 
 @dataclass(frozen=True, eq=False)
 class Detected:
-    """What the net saw in one frame.
+    """What the nets saw in one frame.
 
     Parameters
     ----------
     peaks : Peaks
-        Positions (N, 2) as row, column in pixels of the frame, and scores.
+        Positions (N, 2) as row, column in pixels of the frame, and scores: the mean over the members.
+    score_sd : array, shape (N,), or None
+        Standard deviation of the score among the members; None for a single net.
     probability : array of float32, shape (y, x)
         At the frame's own size.
+    spread : array of float32, shape (y, x), or None
+        Standard deviation of the probability among the members.
     """
 
     peaks: Peaks
-    probability: NDArray[np.float32]
+    score_sd: NDArray[np.float64] | None
+    probability: Map
+    spread: Map | None
 
 
-def detecting(
-    engine: Engine, card: ModelCard, frame: NDArray[Any], zoom: float
-) -> Generator[Progress, None, Detected]:
-    """Find candidates in a frame whose zoom to the net's scale is known.
+def detecting(finder: Finder, frame: NDArray[Any], zoom: float) -> Generator[Progress, None, Detected]:
+    """Find candidates in a frame whose zoom to the nets' scale is known.
 
     Parameters
     ----------
-    engine, card
-        The net.
+    finder : Finder
+        The nets.
     frame : array, shape (y, x)
         Finite pixels, atoms bright.
     zoom : float
-        Factor that brings the spacing of atoms to what the net knows.
+        Factor that brings the spacing of atoms to what the nets know.
 
     Returns
     -------
     Detected
     """
-    scaled = resized(frame, zoom)
-    maps = yield from predict_tiled(engine, channels(scaled))
-    probability = maps.max(axis=0)
-    peaks = find_peaks(probability, min_distance=CLOSEST * card.spacing_best, floor=FLOOR)
-    factors = true_zoom(frame.shape, zoom)
-    positions = (peaks.positions + 0.5) / factors - 0.5
-    return Detected(Peaks(positions, peaks.scores), _back(probability, frame.shape))
+    stack = channels(resized(frame, zoom))
+    probability, spread = yield from _pooled(finder, stack)
+    peaks = find_peaks(probability, min_distance=CLOSEST * finder.card.spacing_best, floor=FLOOR)
+    score_sd = None
+    if spread is not None:
+        score_sd = ndimage.map_coordinates(spread, peaks.positions.T, order=1, mode="nearest").astype(float)
+        spread = _back(spread, frame.shape)
+    positions = (peaks.positions + 0.5) / true_zoom(frame.shape, zoom) - 0.5
+    return Detected(Peaks(positions, peaks.scores), score_sd, _back(probability, frame.shape), spread)
 
 
-def _back(probability: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _pooled(finder: Finder, stack: Map) -> Generator[Progress, None, tuple[Map, Map | None]]:
+    """Mean and standard deviation over the members, holding the maps of one member at a time."""
+    mean = squares = None
+    count = len(finder.engines)
+    for number, engine in enumerate(finder.engines, start=1):
+        maps = yield from _part(predict_tiled(engine, stack), number - 1, count)
+        seen: Map = maps.max(axis=0)
+        if mean is None or squares is None:
+            mean, squares = seen.astype(np.float32), np.zeros_like(seen)
+            continue
+        step = seen - mean
+        mean += step / number
+        squares += step * (seen - mean)
+    assert mean is not None  # a finder has at least one net
+    assert squares is not None
+    return mean, (None if count == 1 else np.sqrt(squares / (count - 1)))
+
+
+def _part(work: Generator[Progress, None, Map], done: int, of: int) -> Generator[Progress, None, Map]:
+    """Tell the progress of one member as part of all members."""
+    while True:
+        try:
+            inner = next(work)
+        except StopIteration as end:
+            maps: Map = end.value
+            return maps
+        yield Progress(done * inner.of + inner.step, of * inner.of, inner.message)
+
+
+def _back(probability: Map, shape: tuple[int, ...]) -> Map:
     """Bring a map back to the size of the frame."""
     if probability.shape == shape:
         return probability

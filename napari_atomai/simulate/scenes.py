@@ -52,12 +52,15 @@ class TrainingPair:
         0 where a column is too faint for anyone to say; these pixels do not count.
     positions : array, shape (N, 2)
         Row, column of the visible columns.
+    lattice : bool
+        Whether there is a lattice in it (False: single atoms, or nothing).
     """
 
     image: Picture
     target: Picture
     weight: Picture
     positions: Vector
+    lattice: bool
 
 
 def training_pair(rng: np.random.Generator, size: int = 128) -> TrainingPair:
@@ -75,7 +78,7 @@ def training_pair(rng: np.random.Generator, size: int = 128) -> TrainingPair:
         picture = _enlarge(scene.picture, size, 1)
         scene = replace(scene, picture=picture, clutter=grain, columns=_scaled(scene, size))
     target, weight, seen = marks(scene, conditions.dose / zoom**2, conditions.read_noise * zoom)
-    return TrainingPair(image, target, weight, scene.columns.positions[seen])
+    return TrainingPair(image, target, weight, scene.columns.positions[seen], scene.lattice)
 
 
 def random_scene(rng: np.random.Generator, size: int, spacing: float, zoom: float = 1.0) -> Scene:

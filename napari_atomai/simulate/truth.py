@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from napari_atomai.simulate.scenes import TrainingPair
 
 Vector = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +78,28 @@ def match(found: Vector, true: Vector, within: float) -> tuple[NDArray[np.int64]
     return one[paired].astype(np.int64), other[paired].astype(np.int64)
 
 
+def judged(found: Vector, pair: TrainingPair, within: float = 4.0) -> tuple[Flags, Flags]:
+    """Say which of the positions found in a training image are true, and which count at all.
+
+    What lies where nobody could say, or on the border, where discs of columns just outside reach in, counts
+    neither way.
+
+    Returns
+    -------
+    true, counts : arrays of bool, shape (N,)
+    """
+    of_found, _ = match(found, pair.positions, within)
+    true = np.zeros(len(found), bool)
+    true[of_found] = True
+    shape = np.array(pair.weight.shape)
+    where = np.clip(np.round(found).astype(int), 0, shape - 1)
+    certain = pair.weight[where[:, 0], where[:, 1]] > 0
+    inside = ((found > 1) & (found < shape - 2)).all(axis=1)
+    return true, true | (certain & inside)
+
+
 def tally(found: Vector, pair: TrainingPair, within: float = 4.0) -> Tally:
     """Count hits against a training image; what lies where nobody could say counts neither way."""
-    of_found, of_true = match(found, pair.positions, within)
-    stray = np.setdiff1d(np.arange(len(found)), of_found)
-    shape = np.array(pair.weight.shape)
-    where = np.clip(np.round(found[stray]).astype(int), 0, shape - 1)
-    counted = pair.weight[where[:, 0], where[:, 1]] > 0
-    # Discs of columns just outside the frame reach into it.
-    inside = ((found[stray] > 1) & (found[stray] < shape - 2)).all(axis=1)
-    return Tally(len(of_true), int((counted & inside).sum()), len(pair.positions) - len(of_true))
+    true, counts = judged(found, pair, within)
+    hits = int(true.sum())
+    return Tally(hits, int((counts & ~true).sum()), len(pair.positions) - hits)

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.data.atoms import Atoms
-from napari_atomai.data.card import ModelCard
 from napari_atomai.data.image import Image, first_picture
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
 from napari_atomai.files.reading import read
 from napari_atomai.models.storage import load_weights
 from napari_atomai.predictors.detect import CLOSEST, FLOOR, Detected, detecting
-from napari_atomai.predictors.engines import Engine, engine_for
+from napari_atomai.predictors.finder import Finder, finder_for
 from napari_atomai.predictors.polarity import find_scale_and_polarity, is_dark
 from napari_atomai.predictors.scale import Scale, find_scale
 from napari_atomai.prepare.normalise import finite
@@ -41,11 +40,14 @@ class Found:
         Probability that a pixel belongs to an atom.
     record : Record
         How it came about, the notes a person should see among it.
+    uncertainty : array of float32, shape (..., y, x), or None
+        Standard deviation of the probability among the members of the ensemble; None for a single net.
     """
 
     candidates: Atoms
     probability: NDArray[np.float32]
     record: Record
+    uncertainty: NDArray[np.float32] | None = None
 
     @property
     def threshold(self) -> float:
@@ -184,34 +186,32 @@ def finding(
     check_image(image)
     yield Progress(0, 0, "opening the model")
     weights = load_weights(find.model)
-    net = _Net(engine_for(weights), weights.card)
-    scale, dark = yield from _scale(image, find, net)
+    finder = finder_for(weights)
+    scale, dark = yield from _scale(image, find, finder)
     check_zoom(image, scale.zoom)
     probability = np.empty((image.n_frames, *image.frame_shape), np.float32)
+    spread = np.empty_like(probability) if len(finder.engines) > 1 else None
     parts, incomplete = [], 0
     for index in range(image.n_frames):
         pixels = _upright(image.frame(index), dark)
         incomplete += not np.isfinite(pixels).all()
-        work = detecting(net.engine, net.card, finite(pixels), scale.zoom)
+        work = detecting(finder, finite(pixels), scale.zoom)
         seen = yield from _within(work, index, image.n_frames)
         probability[index] = seen.probability
+        if spread is not None:
+            spread[index] = seen.spread
         yield Progress(_PARTS * index + _PARTS - 1, _PARTS * image.n_frames, "refining positions")
         parts.append(_atoms(image, index, pixels, seen, scale, refine))
-    candidates = dataclasses.replace(Atoms.concatenate(parts), class_names=net.card.classes)
-    notes = (*image.notes, *notes_on(image, scale, net.card, candidates, incomplete))
+    candidates = dataclasses.replace(Atoms.concatenate(parts), class_names=finder.card.classes)
+    notes = (*image.notes, *notes_on(image, scale, finder.card, candidates, incomplete))
     if dark and find.contrast == "auto":
         notes = (*notes, DARK)
     numbers = {"spacing_px": scale.spacing, "zoom": scale.zoom, "confidence": scale.confidence, "dark": dark}
     model = ModelRecord(name=weights.card.name, sha256=weights.sha256)
     kept = {name: float(number) for name, number in numbers.items() if np.isfinite(number)}
     record = new_record(image, (find, refine), model, kept, notes)
-    return Found(candidates, probability.reshape(image.shape), record)
-
-
-@dataclass(frozen=True, eq=False)
-class _Net:
-    engine: Engine
-    card: ModelCard
+    spread = None if spread is None else spread.reshape(image.shape)
+    return Found(candidates, probability.reshape(image.shape), record, spread)
 
 
 _PARTS = 10
@@ -233,23 +233,24 @@ def _within(
         yield Progress(done, _PARTS * frames, inner.message + which)
 
 
-def _scale(image: Image, find: FindAtoms, net: _Net) -> Generator[Progress, None, tuple[Scale, bool]]:
+def _scale(image: Image, find: FindAtoms, finder: Finder) -> Generator[Progress, None, tuple[Scale, bool]]:
     """Find the scale, and whether atoms are dark, unless the recipe says so."""
+    card = finder.card
     if find.spacing > 0:
-        scale = Scale(net.card.spacing_best / find.spacing, find.spacing, 1.0)
+        scale = Scale(card.spacing_best / find.spacing, find.spacing, 1.0)
         if find.contrast != "auto":
             return scale, find.contrast == "dark"
         first = finite(_upright(image.frame(0), dark=False))
-        return scale, is_dark(net.engine, net.card, first, find.spacing)
+        return scale, is_dark(finder.scout, card, first, find.spacing)
     # A movie keeps its scale: a few frames, spread over it, are asked and the surest answer is taken.
     chosen = np.unique(np.linspace(0, image.n_frames - 1, 3).round().astype(int))
     best: tuple[Scale, bool] | None = None
     for index in chosen:
         pixels = finite(_upright(image.frame(int(index)), find.contrast == "dark"))
         if find.contrast == "auto":
-            answer = yield from find_scale_and_polarity(net.engine, net.card, pixels)
+            answer = yield from find_scale_and_polarity(finder.scout, card, pixels)
         else:
-            scale = yield from find_scale(net.engine, net.card, pixels)
+            scale = yield from find_scale(finder.scout, card, pixels)
             answer = (scale, find.contrast == "dark")
         if best is None or answer[0].confidence > best[0].confidence:
             best = answer
@@ -267,7 +268,10 @@ def _atoms(
     image: Image, index: int, pixels: NDArray[Any], seen: Detected, scale: Scale, refine: RefineAtoms
 ) -> Atoms:
     spacing = scale.spacing if np.isfinite(scale.spacing) else 1.0 / scale.zoom
-    positions, features = measured(pixels, seen.peaks, spacing, refine, closest=CLOSEST * spacing)
+    known = {} if seen.score_sd is None else {"score_sd": seen.score_sd}
+    positions, features = measured(
+        pixels, seen.peaks, spacing, refine, closest=CLOSEST * spacing, known=known
+    )
     return Atoms.make(
         positions,
         frames=index,

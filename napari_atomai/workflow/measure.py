@@ -21,7 +21,13 @@ _SURE = 0.5
 
 
 def measured(
-    pixels: NDArray[Any], peaks: Peaks, spacing: float, refine: RefineAtoms, *, closest: float
+    pixels: NDArray[Any],
+    peaks: Peaks,
+    spacing: float,
+    refine: RefineAtoms,
+    *,
+    closest: float,
+    known: Features | None = None,
 ) -> tuple[Vector, Features]:
     """Refine candidates and describe each of them.
 
@@ -37,6 +43,8 @@ def measured(
         Method, and the window's half width (0: from the spacing).
     closest : float
         Of two candidates that end up nearer than this, the surer one is kept.
+    known : dict of str to array, shape (N,), optional
+        What is known of the candidates already, to be carried over.
 
     Returns
     -------
@@ -56,6 +64,7 @@ def measured(
         "neighbour_px": _neighbours(positions, scores),
         "at_border": edge < 0.5 * spacing,
     }
+    features |= {name: values[kept] for name, values in (known or {}).items()}
     if fit is not None:
         features |= {
             "refined": fit.converged[kept],
