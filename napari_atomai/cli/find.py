@@ -23,7 +23,8 @@ from napari_atomai.workflow import find as engine
 from napari_atomai.workflow.record import check_input, describe_input
 from napari_atomai.workflow.results import check_folder, write_results
 
-_FIND_OPTIONS = ("model", "threshold", "spacing", "contrast")
+_FIND_OPTIONS = ("model", "threshold", "false_rate", "miss_rate", "spacing", "contrast")
+_AIMS = {"threshold", "false_rate", "miss_rate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
     find = (recipe and recipe.step(FindAtoms)) or FindAtoms.of({})
     refine = (recipe and recipe.step(RefineAtoms)) or RefineAtoms.of({})
     line = {name: getattr(args, name) for name in _FIND_OPTIONS if getattr(args, name) is not None}
+    if line.keys() & _AIMS:  # one given here takes the place of any other in the recipe
+        line = {"false_rate": 0.0, "miss_rate": 0.0} | line
     new_find = FindAtoms.of({**find.model_dump(), **line})
     new_refine = RefineAtoms.of(
         {**refine.model_dump(), **({} if args.refine is None else {"method": args.refine})}

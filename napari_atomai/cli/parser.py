@@ -179,6 +179,8 @@ def _find(parser: Parser) -> None:
         help="size of a pixel in nm, or ROW,COL where they differ; in place of the file's",
     )
     flag("--threshold", metavar="T", type=float, help="leave out atoms with a lower score; 0.05 to 0.99")
+    flag("--false-rate", metavar="R", type=float, help="threshold that keeps false atoms below this share")
+    flag("--miss-rate", metavar="R", type=float, help="threshold that keeps missed columns below this share")
     flag("--spacing", metavar="PX", type=float, help="distance between neighbours; 0 = measured in the image")
     flag("--contrast", choices=CONTRASTS, help="atoms are brighter (HAADF) or darker (ABF) than around them")
     flag("--refine", choices=METHODS, help="how positions are refined on the raw pixels; default gaussian")

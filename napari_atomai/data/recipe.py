@@ -6,7 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from napari_atomai.errors import BadOption, UnknownOption
 
@@ -45,7 +53,9 @@ class Recipe(BaseModel):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise BadOption(
-                f"Option {where!r} of {cls.title!r} is {first['input']!r}: {first['msg']}.",
+                f"Option {where!r} of {cls.title!r} is {first['input']!r}: {first['msg']}."
+                if where
+                else f"Options of {cls.title!r} exclude each other: {first['msg']}.",
                 remedy=cls.model_fields[where].description or "" if where in cls.model_fields else "",
             ) from error
 
@@ -59,6 +69,18 @@ class FindAtoms(Recipe):
     model: str = Field("atoms", description="Name of a bundled model, or path of a .safetensors file.")
     threshold: float = Field(
         0.5, ge=0.05, le=0.99, description="Atoms with a score below this are left out; 0.05 to 0.99."
+    )
+    false_rate: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Choose the threshold so that at most this share of the atoms found is none; 0 = do not.",
+    )
+    miss_rate: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="Choose the threshold so that at most this share of the columns is missed; 0 = do not.",
     )
     spacing: float = Field(
         0.0,
@@ -78,6 +100,12 @@ class FindAtoms(Recipe):
         if 0 < value < FINEST_SPACING:
             raise ValueError(f"atoms nearer than {FINEST_SPACING:g} pixels cannot be told apart")
         return value
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Self:
+        if self.false_rate > 0 and self.miss_rate > 0:
+            raise ValueError("a threshold keeps either the rate of false atoms or that of missed ones")
+        return self
 
 
 class RefineAtoms(Recipe):

@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.data.atoms import Atoms
+from napari_atomai.data.card import ModelCard
 from napari_atomai.data.image import Image, first_picture
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
+from napari_atomai.errors import BadOption
 from napari_atomai.files.reading import read
 from napari_atomai.models.storage import load_weights
 from napari_atomai.predictors.detect import CLOSEST, FLOOR, Detected, detecting
 from napari_atomai.predictors.finder import Finder, finder_for
 from napari_atomai.predictors.polarity import find_scale_and_polarity, is_dark
-from napari_atomai.predictors.scale import Scale, find_scale
+from napari_atomai.predictors.scale import LATTICE, Scale, find_scale
 from napari_atomai.prepare.normalise import finite
 from napari_atomai.workflow.checks import DARK, check_image, check_zoom, notes_on
 from napari_atomai.workflow.measure import measured
@@ -78,7 +80,7 @@ class Found:
     def at(self, threshold: float) -> Found:
         """Return the same result under another threshold (0.05 to 0.99); nothing is computed again."""
         steps = tuple(
-            FindAtoms.of({**step.model_dump(), "threshold": threshold})
+            FindAtoms.of({**step.model_dump(), "threshold": threshold, "false_rate": 0.0, "miss_rate": 0.0})
             if isinstance(step, FindAtoms)
             else step
             for step in self.record.steps
@@ -86,11 +88,13 @@ class Found:
         return dataclasses.replace(self, record=self.record.model_copy(update={"steps": steps}))
 
 
-def find_atoms(
+def find_atoms(  # noqa: PLR0913 - the one call, in which every option is a word
     image: Image | ArrayLike | str | Path,
     pixel_size: float | tuple[float, float] | None = None,
     threshold: float = 0.5,
     *,
+    false_rate: float = 0.0,
+    miss_rate: float = 0.0,
     spacing: float = 0.0,
     contrast: Literal["auto", "bright", "dark"] = "auto",
     refine: Literal["gaussian", "centre of mass", "none"] = "gaussian",
@@ -106,6 +110,9 @@ def find_atoms(
         In nm. Overrides what the image says of itself; needed only for positions in nm.
     threshold : float
         Atoms with a lower score are left out; 0.05 to 0.99.
+    false_rate, miss_rate : float
+        Choose the threshold instead, so that on images like the simulated ones at most this share of
+        the atoms found is none, or of the columns is missed (conformal risk control); 0 = do not.
     spacing : float
         Distance between neighbouring atoms in pixels, at least 3; 0 measures it in the image.
     contrast : {"auto", "bright", "dark"}
@@ -137,7 +144,16 @@ def find_atoms(
     >>> atoms.positions.shape[1]
     2
     """
-    find = FindAtoms.of({"model": model, "threshold": threshold, "spacing": spacing, "contrast": contrast})
+    find = FindAtoms.of(
+        {
+            "model": model,
+            "threshold": threshold,
+            "false_rate": false_rate,
+            "miss_rate": miss_rate,
+            "spacing": spacing,
+            "contrast": contrast,
+        }
+    )
     step = RefineAtoms.of({"method": refine})
     return finish(finding(as_image(image, pixel_size), find, step)).atoms
 
@@ -188,6 +204,7 @@ def finding(
     weights = load_weights(find.model)
     finder = finder_for(weights)
     scale, dark = yield from _scale(image, find, finder)
+    find = with_threshold(find, finder.card, scale.confidence >= LATTICE)
     check_zoom(image, scale.zoom)
     probability = np.empty((image.n_frames, *image.frame_shape), np.float32)
     spread = np.empty_like(probability) if len(finder.engines) > 1 else None
@@ -231,6 +248,28 @@ def _within(
         done = _PARTS * index + int((_PARTS - 1) * inner.fraction)
         which = f" in frame {index + 1} of {frames}" if frames > 1 else ""
         yield Progress(done, _PARTS * frames, inner.message + which)
+
+
+def with_threshold(find: FindAtoms, card: ModelCard, lattice: bool) -> FindAtoms:
+    """Return the recipe with the threshold that keeps the rate it asks for, if it asks for one.
+
+    Raises
+    ------
+    BadOption
+        If the model's card has no risks for such images, or no threshold keeps the rate.
+    """
+    if find.false_rate == 0 and find.miss_rate == 0:
+        return find
+    kind = "lattice" if lattice else "single atoms"
+    risk = card.risk.get(kind)
+    if risk is None:
+        raise BadOption(
+            f"The model {card.name!r} was never measured on images of the kind {kind!r}.",
+            why="Without that no rate of false or missed atoms can be promised.",
+            remedy="Choose a threshold by hand, or another model.",
+        )
+    chosen = risk.for_false(find.false_rate) if find.false_rate > 0 else risk.for_missed(find.miss_rate)
+    return find.model_copy(update={"threshold": chosen})
 
 
 def _scale(image: Image, find: FindAtoms, finder: Finder) -> Generator[Progress, None, tuple[Scale, bool]]:
