@@ -159,9 +159,8 @@ def ours(task: str, data: Path, cycles: int) -> dict[str, float]:
 
     content = np.load(data)
     images, labels = content["images"], content["labels"]
-    model = Segmentor(
-        "Unet", nb_classes=3, stem="plain", filters=FILTERS, layers=(1, 2, 2), bottleneck=(1, 1, 1)
-    )
+    net = {"stem": "plain", "filters": FILTERS, "layers": (1, 2, 2), "bottleneck": (1, 1, 1)}
+    model = Segmentor("Unet", nb_classes=3, net_options=net)
     if task.startswith("predict"):
         meter = Meter()
         model.predict(images, compute_coords=False)

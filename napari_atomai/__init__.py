@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from napari_atomai._names import loaded_when_touched
 
 if TYPE_CHECKING:
+    from napari_atomai import models, nets, predictors, prepare, stat, trainers, utils
     from napari_atomai.data.atoms import Atoms
     from napari_atomai.data.image import Image
     from napari_atomai.data.recipe import FindAtoms, RefineAtoms
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Public name -> where it lives. Each is loaded when first touched: importing the package stays instant.
 _HOMES = {
     "Atoms": "napari_atomai.data.atoms",
     "FindAtoms": "napari_atomai.data.recipe",
@@ -23,8 +24,15 @@ _HOMES = {
     "RefineAtoms": "napari_atomai.data.recipe",
     "Spectrum": "napari_atomai.data.spectrum",
     "find_atoms": "napari_atomai.workflow.find",
+    "models": "napari_atomai.models",
+    "nets": "napari_atomai.nets",
+    "predictors": "napari_atomai.predictors",
+    "prepare": "napari_atomai.prepare",
     "read": "napari_atomai.files.reading",
     "read_all": "napari_atomai.files.reading",
+    "stat": "napari_atomai.stat",
+    "trainers": "napari_atomai.trainers",
+    "utils": "napari_atomai.utils",
 }
 
 __all__ = [
@@ -35,17 +43,15 @@ __all__ = [
     "Spectrum",
     "__version__",
     "find_atoms",
+    "models",
+    "nets",
+    "predictors",
+    "prepare",
     "read",
     "read_all",
+    "stat",
+    "trainers",
+    "utils",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(home), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = loaded_when_touched(__name__, _HOMES)

@@ -12,6 +12,7 @@ import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import NO_CALIBRATION
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
     from napari_atomai.workflow.find import Found
 
-ATOMS, CLASSES, PROBABILITY = "atoms", "class map", "probability"
-ROLES = (PROBABILITY, CLASSES, ATOMS)
+ATOMS, CLASSES, PROBABILITY, UNCERTAINTY = "atoms", "class map", "probability", "uncertainty"
+ROLES = (PROBABILITY, UNCERTAINTY, CLASSES, ATOMS)
 """Roles of result layers, from the bottom to the top."""
 
 _DISC = 0.62
@@ -64,14 +65,25 @@ def recalibrated(found: Found, parent: Layer) -> Found:
 
 def show(layers: LayerList, found: Found, parent: Layer) -> Points:
     """Put a result on the screen, or change the layers that already show this image's result."""
-    probability = find_layer(layers, PROBABILITY, uid_of(parent))
-    if probability is None:
-        layers.append(_probability_layer(found, parent))
-    else:
-        probability.data = found.probability
-        note_record(probability, found)
+    _show_map(layers, found, parent, PROBABILITY, found.probability)
+    _show_map(layers, found, parent, UNCERTAINTY, found.uncertainty)
     show_classes(layers, found, parent)
     return show_atoms(layers, found, parent, new_run=True)
+
+
+def _show_map(
+    layers: LayerList, found: Found, parent: Layer, role: str, values: NDArray[np.float32] | None
+) -> None:
+    """Show a map of a result; one that the result does not have (a single net's) is taken away."""
+    layer = find_layer(layers, role, uid_of(parent))
+    if values is None:
+        if layer is not None:
+            layers.remove(layer)
+    elif layer is None:
+        layers.append(_map_layer(found, parent, role, values))
+    else:
+        layer.data = values
+        note_record(layer, found)
 
 
 def show_classes(layers: LayerList, found: Found, parent: Layer) -> None:
@@ -118,17 +130,19 @@ def _own(layer: Layer) -> Layer:
     return layer
 
 
-def _probability_layer(found: Found, parent: Layer) -> ImageLayer:
+def _map_layer(found: Found, parent: Layer, role: str, values: NDArray[np.float32]) -> ImageLayer:
+    # The standard deviation of probabilities is a half at most.
+    colormap, highest = {PROBABILITY: ("magma", 1.0), UNCERTAINTY: ("viridis", 0.5)}[role]
     layer = ImageLayer(
-        found.probability,
-        name=f"{parent.name}: probability",
-        colormap="magma",
+        values,
+        name=f"{parent.name}: {role}",
+        colormap=colormap,
         blending="additive",
         opacity=0.7,
-        contrast_limits=(0.0, 1.0),
+        contrast_limits=(0.0, highest),
         visible=False,
-        metadata=_entry(PROBABILITY, parent, found),
-        **geometry_like(parent, ndim=found.probability.ndim),
+        metadata=_entry(role, parent, found),
+        **geometry_like(parent, ndim=values.ndim),
     )
     return _own(layer)
 

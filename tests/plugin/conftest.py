@@ -50,7 +50,7 @@ def found_in(image: Image, positions, find: FindAtoms | None = None, classes=Non
     )
     probability = np.zeros(image.shape, np.float32)
     probability[..., ::7, ::7] = 0.7
-    return Found(candidates, probability, record)
+    return Found(candidates, probability, record, 0.2 * probability)
 
 
 class FakeFinder:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -22,10 +24,10 @@ def shown(picture, find_result):
     return viewer, layer, found, results.show(viewer.layers, found, layer)
 
 
-def test_a_result_is_three_layers_with_its_record(shown):
+def test_a_result_is_four_layers_with_its_record(shown):
     viewer, layer, found, points = shown
 
-    assert [type(x).__name__ for x in viewer.layers] == ["Image", "Image", "Labels", "Points"]
+    assert [type(x).__name__ for x in viewer.layers] == ["Image", "Image", "Image", "Labels", "Points"]
     for role in results.ROLES:
         notes = find_layer(viewer.layers, role, uid_of(layer)).metadata[KEY]
         assert Record.from_json(notes["record"]) == found.record
@@ -44,8 +46,19 @@ def test_another_run_changes_the_layers_in_place(shown, find_result):
     again = results.show(viewer.layers, find_result(image, np.array([[4.0, 5.0]])), layer)
 
     assert again is points
-    assert len(viewer.layers) == 4
+    assert len(viewer.layers) == 5
     assert points.data.tolist() == [[4.0, 5.0]]
+
+
+def test_the_result_of_a_single_net_has_no_map_of_uncertainty(shown):
+    viewer, layer, found, _ = shown
+    uncertainty = find_layer(viewer.layers, results.UNCERTAINTY, uid_of(layer))
+    np.testing.assert_array_equal(uncertainty.data, found.uncertainty)
+
+    results.show(viewer.layers, dataclasses.replace(found, uncertainty=None), layer)
+
+    assert find_layer(viewer.layers, results.UNCERTAINTY, uid_of(layer)) is None
+    assert len(viewer.layers) == 4
 
 
 def test_results_of_two_images_do_not_mix(shown, picture, find_result):
