@@ -40,6 +40,7 @@ _FIND_EXAMPLES = f"""examples:
   napari-atomai find *.ser --out results --threshold 0.6
   napari-atomai find raw.npy --out results --pixel-size 0.02
   napari-atomai find abf.dm4 --out results --contrast dark --refine "centre of mass"
+  napari-atomai find scan.dm4 --out results --false-rate 0.05
   napari-atomai find scan.dm4 --out results --also hspy,nsid
   napari-atomai find --sample graphene --out results
   napari-atomai find --recipe results/scan/recipe.json --out again
@@ -48,7 +49,7 @@ _FIND_EXAMPLES = f"""examples:
 Each file gets its own folder in DIR, with:
   atoms.csv        one line per atom: id, frame, row_px, col_px, x_nm, y_nm, class, score ...
   atoms.xyz        the same for ASE, OVITO, VESTA
-  classes.tif      class map     probability.tif  probability map, both calibrated
+  classes.tif      class map; probability.tif and, of an ensemble, uncertainty.tif: all calibrated
   overlay.png      the picture with its atoms (a movie: more frames beside it)
   recipe.json      how it came about; give it to --recipe to do the same again
   results.hspy     with --also hspy: maps, atoms and recipe in one file for HyperSpy

@@ -20,12 +20,17 @@ _MARKER_SIZE = 6.0
 
 
 def maps(found: Found, atoms: Atoms, image: Image, record: Record) -> list[Image]:
-    """Return the class map and the probability as images with the calibration of `image`.
+    """Return class map, probability and, of an ensemble, its uncertainty with the calibration of `image`.
 
     ``metadata["original"]`` holds the table of the atoms (``atoms``) and the record as JSON (``recipe``).
     """
     tags = {"recipe": record.to_json(), "atoms": _columns(atoms), "class_names": list(atoms.class_names)}
-    named = (("Classes", found.classes, "class"), ("Probability", found.probability, "probability"))
+    named: list[tuple[str, NDArray[Any], str]] = [
+        ("Classes", found.classes, "class"),
+        ("Probability", found.probability, "probability"),
+    ]
+    if found.uncertainty is not None:
+        named.append(("Uncertainty", found.uncertainty, "probability"))
     return [
         Image(
             pixels,

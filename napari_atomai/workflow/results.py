@@ -24,6 +24,7 @@ RECIPE = "recipe.json"
 """Name of the record in a folder of results; it is written last, so it says that the rest is whole."""
 
 _ALWAYS = ("atoms.csv", "atoms.xyz", "classes.tif", "probability.tif", "overlay.png", RECIPE)
+_UNCERTAINTY = "uncertainty.tif"
 _FRAMES = "overlay_frame[0-9]*.png"
 _ALSO = {name: f"results{ending}" for name, (ending, _) in writing.WRITERS.items()}
 
@@ -68,8 +69,8 @@ def write_results(
     Returns
     -------
     list of Path
-        The files: atoms.csv, atoms.xyz, classes.tif, probability.tif, overlay.png (and
-        overlay_frame0012.png ... of a movie), recipe.json.
+        The files: atoms.csv, atoms.xyz, classes.tif, probability.tif, uncertainty.tif (of an ensemble),
+        overlay.png (and overlay_frame0012.png ... of a movie), recipe.json.
 
     Raises
     ------
@@ -137,6 +138,8 @@ def _write_all(found: Found, atoms: Atoms, image: Image, folder: Path, pictures:
     export.write_xyz(atoms, folder / "atoms.xyz")
     export.write_tiff(_pages(found.classes), folder / "classes.tif", image.pixel_size)
     export.write_tiff(_pages(found.probability), folder / "probability.tif", image.pixel_size)
+    if found.uncertainty is not None:
+        export.write_tiff(_pages(found.uncertainty), folder / _UNCERTAINTY, image.pixel_size)
     _draw(atoms, image, folder, pictures)
 
 
@@ -194,7 +197,7 @@ def _move(part: Path, folder: Path) -> list[Path]:
 
 
 def _results_in(folder: Path) -> list[Path]:
-    here = [folder / name for name in (*_ALWAYS, *_ALSO.values())]
+    here = [folder / name for name in (*_ALWAYS, _UNCERTAINTY, *_ALSO.values())]
     return [p for p in here if p.exists()] + sorted(folder.glob(_FRAMES))
 
 
