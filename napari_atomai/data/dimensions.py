@@ -17,8 +17,13 @@ KINDS = (SPATIAL, RECIPROCAL, SPECTRAL, TEMPORAL, CHANNEL, UNKNOWN)
 """Types of dimension, as sidpy names them."""
 
 _ALIASES = {"time": TEMPORAL, "frame": TEMPORAL, "stack": TEMPORAL, "point_cloud": UNKNOWN}
-_ROWS = frozenset({"y", "row", "rows", "height", "slow", "ky", "v", "qy"})
-_COLUMNS = frozenset({"x", "col", "cols", "column", "columns", "width", "fast", "kx", "u", "qx"})
+_DIFFRACTION_ROWS = frozenset({"ky", "v", "qy", "dy"})
+_DIFFRACTION_COLUMNS = frozenset({"kx", "u", "qx", "dx"})
+_ROWS = frozenset({"y", "row", "rows", "height", "slow"}) | _DIFFRACTION_ROWS
+_COLUMNS = frozenset({"x", "col", "cols", "column", "columns", "width", "fast"}) | _DIFFRACTION_COLUMNS
+DIFFRACTION = _DIFFRACTION_ROWS | _DIFFRACTION_COLUMNS
+"""Names of rows and columns of a diffraction pattern, in small letters."""
+
 TIMES = frozenset({"s", "ms", "µs", "min", "h"})
 """Units of an axis along which time runs."""
 

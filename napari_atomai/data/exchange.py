@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from napari_atomai.data import sid, signals
+from napari_atomai.data import into_sid, layout, sid, signals
+from napari_atomai.data.arrangement import arrange
 from napari_atomai.data.dimensions import Dimension
 from napari_atomai.data.image import Image
+from napari_atomai.data.pixels import native
 from napari_atomai.data.shaping import as_dataset
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.data.units import split_quantity
@@ -23,7 +26,10 @@ from napari_atomai.errors import BadImage, BadOption, MissingExtra
 
 
 def of_hyperspy(signal: Any) -> Image | Spectrum:
-    """Make an Image or a Spectrum of a HyperSpy signal; lazy signals stay lazy, pixels are not copied.
+    """Make an Image or a Spectrum of a HyperSpy signal; lazy signals stay lazy.
+
+    Numbers are not copied unless they are in another byte order than the computer's: what is done to the
+    signal in place is seen in the dataset.
 
     Parameters
     ----------
@@ -45,31 +51,26 @@ def of_hyperspy(signal: Any) -> Image | Spectrum:
     if not (hasattr(signal, "axes_manager") and hasattr(signal, "original_metadata")):
         raise _not_one(signal, "HyperSpy signal")
     given = signals.axes_of(signal)
-    order = signals.picture_order(given)
     notes: list[str] = []
     understood = signals.kept(signals.tree(signal.metadata), notes)
     understood.pop("_HyperSpy", None)  # how HyperSpy has folded it: it writes that itself
     quantity, unit = split_quantity(str(signals.section(understood, "Signal").get("quantity") or ""))
-    left_out = [i for i in range(len(given)) if i not in order]
-    data = signal.data.transpose([*left_out, *order])
-    part = {
-        "data": data.reshape(data.shape[len(left_out) :]),
-        "axes": signals.part_axes([given[i] for i in order]),
-        "quantity": quantity,
-        "value_unit": unit,
-    }
-    title = str(signals.section(understood, "General").get("title") or "")
-    dataset = as_dataset(part, name=title or "signal")
+    part = {"data": native(signal.data), "axes": given, "quantity": quantity, "value_unit": unit}
+    general = understood["General"] = dict(signals.section(understood, "General"))
+    title = str(general.setdefault("title", "") or "")
+    dataset = as_dataset(part, name=title or into_sid.DEFAULT_NAMES[0])
     metadata = {
         "original": signals.kept(signals.tree(signal.original_metadata), notes),
         "understood": understood,
-        signals.RECORD: {"order": order, "axes": given},
+        signals.RECORD: {"order": list(arrange(given, signal.data.shape).order), "axes": given},
     }
     return dataclasses.replace(dataset, metadata=metadata, notes=(*dataset.notes, *notes))
 
 
 def to_hyperspy(dataset: Image | Spectrum) -> Any:
-    """Make a HyperSpy signal; lazy pixels make a lazy signal.
+    """Make a HyperSpy signal, which owns its numbers: what is done to it in place leaves the dataset alone.
+
+    Lazy pixels make a lazy signal, and so do pixels that are mapped from a file: nothing is read for it.
 
     Returns
     -------
@@ -88,12 +89,23 @@ def to_hyperspy(dataset: Image | Spectrum) -> Any:
     kind = {1: library.Signal1D, 2: library.Signal2D}.get(dimension, library.BaseSignal)
     signal_type = made["metadata"]["Signal"].pop("signal_type", "")
     options = {name: made[name] for name in ("axes", "metadata", "original_metadata")}
-    signal = kind(made["data"], **options)
-    if made["attributes"]["_lazy"]:
+    data = _owned(made["data"])
+    signal = kind(data, **options)
+    if hasattr(data, "compute"):
         signal = signal.as_lazy()
     if signal_type:
         signal.set_signal_type(signal_type)
     return signal
+
+
+def _owned(data: Any) -> Any:
+    if not isinstance(data, np.ndarray):
+        return data
+    if not isinstance(data, np.memmap):
+        return np.array(data)
+    import dask.array as da
+
+    return da.from_array(data, name=False)  # type: ignore[no-untyped-call]
 
 
 # --- sidpy --------------------------------------------------------------------------------------
@@ -123,7 +135,7 @@ def of_sidpy(dataset: Any) -> Image | Spectrum:
         raise _not_one(dataset, "sidpy Dataset")
     notes: list[str] = []
     given = sid.Sid(
-        _plain_array(dataset),
+        native(_plain_array(dataset)),
         tuple(_dimension(dataset._axes[i]) for i in range(dataset.ndim)),
         title=str(dataset.title),
         quantity=str(dataset.quantity),
@@ -134,8 +146,9 @@ def of_sidpy(dataset: Any) -> Image | Spectrum:
         metadata=signals.kept(getattr(dataset, "metadata", None) or {}, notes),
         original=signals.kept(getattr(dataset, "original_metadata", None) or {}, notes),
     )
+    given = sid.with_note(given)
     part = sid.to_part(given)
-    made = as_dataset(part, name=given.title or "dataset")
+    made = as_dataset(part, name=given.title or into_sid.DEFAULT_NAMES[1])
     metadata = {"original": part["original_metadata"], "understood": part["metadata"]}
     return dataclasses.replace(made, metadata=metadata, notes=(*made.notes, *notes))
 
@@ -155,21 +168,32 @@ def to_sidpy(dataset: Image | Spectrum) -> Any:
         If sidpy is not installed.
     """
     library = _imported("sidpy", "sidpy", "sid")
-    given = sid.of_dataset(dataset)
+    given = into_sid.of_dataset(dataset)
     made = library.Dataset.from_array(given.data, title=given.title or "generic")
     made.units, made.quantity = given.unit or "generic", given.quantity or "generic"
     made.modality, made.source = given.modality or "generic", given.source or "generic"
     made.data_type = given.data_type or "UNKNOWN"
-    for i, dimension in enumerate(given.dimensions):
-        made.set_dimension(i, _sidpy_dimension(library, dimension, type(made), i))
+    names = _sidpy_names(given.dimensions, type(made))
+    for i, (name, dimension) in enumerate(zip(names, given.dimensions, strict=True)):
+        made.set_dimension(i, _sidpy_dimension(library, name, dimension))
     made.metadata, made.original_metadata = dict(given.metadata), dict(given.original)
+    if given.layout is not None:
+        made.metadata[layout.KEY] = given.layout.note(names)
     return made
 
 
-def _sidpy_dimension(library: Any, dimension: Dimension, owner: type, index: int) -> Any:
-    name = dimension.name or f"dimension_{index}"
-    if hasattr(owner, name):  # sidpy makes an attribute of it, and "T" or "shape" would be lost
-        name = f"{name}_axis"
+def _sidpy_names(dimensions: Sequence[Dimension], owner: type) -> list[str]:
+    # sidpy makes an attribute of each name, and "T" or "shape" would be lost.
+    names: list[str] = []
+    for i, dimension in enumerate(dimensions):
+        name = dimension.name or f"dimension_{i}"
+        while hasattr(owner, name) or name in names:
+            name = f"{name}_axis"
+        names.append(name)
+    return names
+
+
+def _sidpy_dimension(library: Any, name: str, dimension: Dimension) -> Any:
     return library.Dimension(
         dimension.positions,
         name=name,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.pixels import as_grey as as_grey
+from napari_atomai.data.pixels import as_picture, native
 from napari_atomai.errors import BadImage, BadOption
 
 if TYPE_CHECKING:
@@ -35,10 +37,6 @@ NO_CALIBRATION = "No calibration: lengths are in pixels until a pixel size is gi
 
 SPECTRUM_IMAGE = "Spectrum image: its spectral axis is moved to the front, so that each slice is a map."
 """The note of a spectrum image that its file holds as (y, x, E)."""
-
-_RGB_CHANNELS = (3, 4)
-_ROWS_AT_ONCE = 256
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,9 @@ class Image:
         Parameters
         ----------
         array : array, shape (y, x), (t, y, x) or (y, x, 3 or 4)
-            Real numbers; the last form is taken as a colour picture and turned into luminance.
+            Real numbers. The last form is a colour picture, and turned into luminance, where its numbers
+            are bytes or words (uint8, uint16); of other numbers it is a stack of detectors, which comes
+            out as (channel, y, x).
         pixel_size : float or (row, column), optional
             Size of one pixel in `unit`; None when it is not known.
         unit : str
@@ -177,7 +177,7 @@ class Image:
         -------
         Image
         """
-        pixels, notes = as_grey(_as_array(array))
+        pixels, stacked, notes = as_picture(native(_as_array(array)))
         rows, columns = _two(pixel_size)
         if pixel_size is not None and unit not in LENGTHS_IN_NM:
             raise BadOption(
@@ -185,7 +185,8 @@ class Image:
                 remedy=f"Use one of {', '.join(LENGTHS_IN_NM)}.",
             )
         spatial = unit if pixel_size is not None else UNCALIBRATED
-        leading = tuple(Axis("t" if i == 0 else f"t{i}") for i in range(pixels.ndim - 2))
+        first = "channel" if stacked else "t"
+        leading = tuple(Axis(first if i == 0 else f"t{i}") for i in range(pixels.ndim - 2))
         axes = (*leading, Axis("y", rows, unit=spatial), Axis("x", columns, unit=spatial))
         return cls(pixels, axes[-pixels.ndim :], name=name, notes=notes)
 
@@ -193,7 +194,8 @@ class Image:
     def from_hyperspy(cls, signal: Any) -> Image:
         """Make an image of a HyperSpy signal, calibration and metadata intact; lazy signals stay lazy.
 
-        Pictures are (y, x), stacks (t, y, x), spectrum images (E, y, x).
+        Pictures are (y, x), stacks (t, y, x), spectrum images (E, y, x). The image shares its numbers with
+        the signal; only those in another byte order than the computer's are copied.
 
         Raises
         ------
@@ -208,6 +210,9 @@ class Image:
 
     def to_hyperspy(self) -> Any:
         """Make a HyperSpy signal: Signal2D, or Signal1D (y, x | E) of a spectrum image.
+
+        The signal owns its numbers: ``signal.data *= 2`` leaves the image alone. It is lazy where the pixels
+        are lazy or mapped from a file.
 
         Raises
         ------
@@ -334,30 +339,6 @@ def _looked_at(image: Image) -> tuple[bool, int]:
 def _is_spectral(axis: Axis) -> bool:
     name = axis.name.casefold()
     return axis.unit in ENERGIES or name in _SPECTRAL or name.endswith(" sweep")
-
-
-def as_grey(array: Any) -> tuple[Any, tuple[str, ...]]:
-    """Turn a colour picture (y, x, 3 or 4) into luminance; leave every other array alone.
-
-    Returns
-    -------
-    array : array, shape (y, x) or as it was
-    notes : tuple of str
-        A sentence when something was converted.
-    """
-    channels = array.shape[-1] if array.ndim == 3 else 0
-    if channels not in _RGB_CHANNELS or min(array.shape[:2]) <= max(_RGB_CHANNELS):
-        return array, ()
-    grey = _luminance(array) if isinstance(array, np.ndarray) else (array[..., :3] @ _LUMINANCE).astype("f4")
-    return grey, (f"Colour picture with {channels} channels: turned into luminance.",)
-
-
-def _luminance(colour: NDArray[Any]) -> NDArray[np.float32]:
-    grey = np.empty(colour.shape[:2], np.float32)
-    for first in range(0, len(colour), _ROWS_AT_ONCE):  # the product itself takes 50 bytes per pixel
-        rows = slice(first, first + _ROWS_AT_ONCE)
-        grey[rows] = colour[rows, :, :3] @ _LUMINANCE
-    return grey
 
 
 def _as_array(array: ArrayLike) -> Any:

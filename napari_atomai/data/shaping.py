@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from napari_atomai.data.arrangement import COLOURS, arrange, has_colours
 from napari_atomai.data.image import (
     ENERGIES,
     LENGTHS_IN_NM,
     NO_CALIBRATION,
-    SPECTRUM_IMAGE,
     UNCALIBRATED,
     Axis,
     Image,
     Source,
-    as_grey,
 )
+from napari_atomai.data.pixels import as_grey
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.data.tags import plain
 from napari_atomai.data.units import preferred, split_quantity
@@ -25,7 +25,8 @@ from napari_atomai.errors import CannotRead
 
 Part = dict[str, Any]
 """One dataset as RosettaSciIO gives it (data, axes, metadata, original_metadata), with notes and reader;
-``quantity`` and ``value_unit`` say what the values are, ``squeeze`` drops all dimensions of length one."""
+``quantity`` and ``value_unit`` say what the values are, ``squeeze`` drops all dimensions of length one.
+Where ``kind`` says that it is an Image or a Spectrum, it is in order, and its axes may be Axis already."""
 
 Axes = list[dict[str, Any]]
 
@@ -70,24 +71,47 @@ def as_dataset(
     CannotRead
         If the axes do not fit the array.
     """
-    pixels, axes = part["data"], _in_order(part["axes"], part["data"].shape)
     notes = list(part.get("notes", ()))
     metadata = {
         "original": plain(part.get("original_metadata") or {}),
         "understood": plain(part.get("metadata") or {}),
     }
-    quantity, unit = _meaning(part)
-    pixels, axes = _squeezed(pixels, axes, bool(part.get("squeeze")))
-    if _is_spectrum(axes):
-        pixels, axes = _energy_last(pixels, axes)
-        pixels = load(pixels) if load else pixels
-        return Spectrum(pixels, _spectral(axes, notes), name, source, metadata, tuple(notes), quantity, unit)
-    pixels, axes = _rows_first(pixels, axes, notes)
-    pixels, axes = _energy_first(pixels, axes, notes)
-    pixels = load(pixels) if load else pixels
+    made = _as_it_lay if "kind" in part else _by_axes
+    kind, values, axes = made(part, load or _as_they_are, notes)
+    return kind(values, axes, name, source, metadata, tuple(notes), *_meaning(part))
+
+
+Made = tuple[type[Image] | type[Spectrum], Any, tuple[Axis, ...]]
+
+
+def _as_they_are(values: Any) -> Any:
+    return values
+
+
+def _as_it_lay(part: Part, load: Callable[[Any], Any], notes: list[str]) -> Made:
+    """Take a dataset that is known to be in order."""
+    spatial = len(part["axes"]) - 2 if part["kind"] is Image else len(part["axes"])
+    axes = tuple(
+        axis if isinstance(axis, Axis) else _axis(axis, "", i >= spatial, notes)
+        for i, axis in enumerate(part["axes"])
+    )
+    if UNCALIBRATED in [axis.unit for axis in axes[spatial:]]:
+        notes.append(NO_CALIBRATION)
+    return part["kind"], load(part["data"]), axes
+
+
+def _by_axes(part: Part, load: Callable[[Any], Any], notes: list[str]) -> Made:
+    """Order a dataset by what its axes are."""
+    axes = _in_order(part["axes"], part["data"].shape)
+    arranged = arrange(axes, part["data"].shape, bool(part.get("squeeze")))
+    pixels, axes = load(arranged.of(part["data"])), [axes[i] for i in arranged.order]
+    if arranged.spectra:
+        return Spectrum, pixels, _spectral(axes, notes)
+    notes += arranged.notes
+    if arranged.spectral is not None:
+        axes[-3]["name"] = axes[-3].get("name") or "E"
     pixels, axes = _grey(pixels, axes, notes)
-    calibrated = _calibrated(axes, pixels.ndim, notes)
-    return Image(pixels, calibrated, name, source, metadata, tuple(notes), quantity, unit)
+    return Image, pixels, _calibrated(axes, pixels.ndim, notes)
 
 
 def _meaning(part: Part) -> tuple[str, str]:
@@ -108,56 +132,15 @@ def _in_order(axes: Sequence[Mapping[str, Any]], shape: Sequence[int]) -> Axes:
     return ordered
 
 
-def _squeezed(pixels: Any, axes: Axes, everywhere: bool) -> tuple[Any, Axes]:
-    last = pixels.ndim if everywhere else pixels.ndim - 2
-    single = tuple(i for i in range(last) if pixels.shape[i] == 1)
-    if everywhere and pixels.ndim - len(single) < 2:
-        return pixels, axes
-    return pixels.squeeze(axis=single), [axis for i, axis in enumerate(axes) if i not in single]
-
-
-def _is_spectrum(axes: Axes) -> bool:
-    if len(axes) != 2:
-        return len(axes) < 2
-    scanned = [bool(axis.get("navigate")) for axis in axes]
-    energies = [preferred(axis.get("units"))[0] in ENERGIES for axis in axes]
-    return scanned.count(True) == 1 or energies.count(True) == 1
-
-
-def _energy_last(pixels: Any, axes: Axes) -> tuple[Any, Axes]:
-    if len(axes) < 2:
-        return pixels, axes
-    energies = [preferred(axis.get("units"))[0] in ENERGIES for axis in axes]
-    first_runs = energies[0] if any(energies) else bool(axes[1].get("navigate"))
-    return (pixels.swapaxes(0, 1), axes[::-1]) if first_runs else (pixels, axes)
-
-
 def _spectral(axes: Axes, notes: list[str]) -> tuple[Axis, ...]:
     return tuple(_axis(axis, "x" if i < len(axes) - 1 else "E", False, notes) for i, axis in enumerate(axes))
-
-
-def _rows_first(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]:
-    names = [str(axis.get("name") or "").casefold() for axis in axes[-2:]]
-    if names != ["x", "y"]:
-        return pixels, axes
-    notes.append("The file stores (x, y): turned into rows and columns by the names of its axes.")
-    return pixels.swapaxes(-1, -2), [*axes[:-2], axes[-1], axes[-2]]
-
-
-def _energy_first(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]:
-    # A spectrum image has one axis that is not navigated: the last. Pictures need rows and columns last.
-    scanned = [bool(axis.get("navigate")) for axis in axes]
-    if pixels.ndim < 3 or scanned.count(False) != 1 or scanned[-1] or axes[-1].get("name") == "sample":
-        return pixels, axes
-    notes.append(SPECTRUM_IMAGE)
-    return np.moveaxis(pixels, -1, -3), [*axes[:-3], axes[-1], axes[-3], axes[-2]]
 
 
 def _grey(pixels: Any, axes: Axes, notes: list[str]) -> tuple[Any, Axes]:
     if pixels.dtype.names:  # R, G, B records
         pixels = np.stack([pixels[name] for name in pixels.dtype.names], axis=-1)
-        axes = [*axes, {"name": "sample"}]
-    if not axes or axes[-1].get("name") != "sample":
+        axes = [*axes, dict(COLOURS)]
+    if not has_colours(axes):
         return pixels, axes
     if pixels.shape[-1] not in (3, 4):  # grey with transparency, or a stack of detectors
         notes.append(f"{pixels.shape[-1]} channels per pixel: shown one after the other.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +10,9 @@ from typing import Any
 import numpy as np
 
 from napari_atomai.data.dimensions import (
-    CHANNEL,
     RECIPROCAL,
     SPATIAL,
     SPECTRAL,
-    TEMPORAL,
-    TIMES,
     UNKNOWN,
     Dimension,
     picture_order,
@@ -22,6 +20,7 @@ from napari_atomai.data.dimensions import (
     without_single,
 )
 from napari_atomai.data.image import LENGTHS_IN_NM, UNCALIBRATED, Axis, Image
+from napari_atomai.data.layout import KEY, Layout
 from napari_atomai.data.shaping import Part
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.data.units import normalise_unit, preferred
@@ -31,15 +30,6 @@ RECORD = "sid"
 """Where in ``metadata["understood"]`` the dimensions are kept as they were given."""
 
 _SAYS_NOTHING = frozenset({"", "generic", "none", "unknown", "unknown quantity", "unknown units"})
-_SPECTRAL_NAMES = frozenset({"e", "energy", "energy loss", "wavelength", "wavenumber", "bias"})
-_QUANTITIES = {
-    SPATIAL: "distance",
-    RECIPROCAL: "reciprocal distance",
-    SPECTRAL: "energy",
-    TEMPORAL: "time",
-    CHANNEL: "channel",
-    UNKNOWN: "generic",
-}
 _MOST_VALUES = 4096
 
 
@@ -57,6 +47,8 @@ class Sid:
         What it is, as its maker says it.
     metadata, original : mapping
         Metadata of the dataset, and of the file it first came from.
+    layout : Layout, optional
+        How it lay before it was given this form.
     """
 
     data: Any
@@ -69,6 +61,16 @@ class Sid:
     source: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     original: Mapping[str, Any] = field(default_factory=dict)
+    layout: Layout | None = None
+
+
+def with_note(sid: Sid, believed: bool = True) -> Sid:
+    """Take the note about its layout out of the metadata of a dataset, and believe it where it fits."""
+    if KEY not in sid.metadata:
+        return sid
+    metadata = {name: value for name, value in sid.metadata.items() if name != KEY}
+    layout = Layout.read(sid.metadata[KEY], [d.name for d in sid.dimensions]) if believed else None
+    return dataclasses.replace(sid, metadata=metadata, layout=layout)
 
 
 def said(text: object) -> str:
@@ -96,6 +98,8 @@ def to_part(sid: Sid) -> Part:
             f"{', '.join(str(d.size) for d in sid.dimensions) or 'no'} samples.",
             remedy="Save it again with the program it comes from.",
         )
+    if sid.layout is not None:
+        return _as_it_lay(sid, sid.layout)
     kinds = promoted(sid.dimensions)
     kept = without_single(sid.dimensions, kinds)
     order = picture_order(sid.dimensions, kinds, kept)
@@ -110,11 +114,46 @@ def to_part(sid: Sid) -> Part:
     return {
         "data": data.reshape(data.shape[data.ndim - len(order) :]) if len(kept) < data.ndim else data,
         "axes": axes,
-        "metadata": {"General": {"title": sid.title}, RECORD: _record(sid, order)},
+        "notes": tuple(notes),
+        **_said_of(sid, order),
+    }
+
+
+def _as_it_lay(sid: Sid, layout: Layout) -> Part:
+    notes: list[str] = []
+    axes = [as_it_was(a, sid.dimensions[i], notes) for i, a in zip(layout.order, layout.axes, strict=True)]
+    return {
+        "data": sid.data.transpose(layout.order),
+        "axes": axes,
+        "kind": Spectrum if layout.spectra else Image,
+        "notes": tuple(notes),
+        **_said_of(sid, layout.order),
+    }
+
+
+def as_it_was(axis: Axis, dimension: Dimension, notes: list[str]) -> Axis | dict[str, Any]:
+    """Return the axis that has become a dimension; where its positions were changed since, those count."""
+    steps = dimension.step if dimension.size > 1 else axis.scale  # of one sample nobody knows the next
+    near = np.allclose(
+        [axis.scale, axis.offset], [steps, dimension.first], rtol=1e-6, atol=1e-6 * abs(axis.scale)
+    )
+    if near and dimension.values is None and said(axis.unit) == said(dimension.unit):
+        return axis
+    return {**_axis(dimension, dimension.kind, notes), "name": axis.name}
+
+
+def _said_of(sid: Sid, order: Sequence[int]) -> Part:
+    record, tags = _record(sid, order), {}
+    if sid.layout is not None:
+        record["layout"] = True
+        if sid.layout.tags:
+            tags = record.pop("metadata")
+    general = tags.get("General") if isinstance(tags.get("General"), Mapping) else {}
+    return {
+        "metadata": {**tags, "General": {**(general or {}), "title": sid.title}, RECORD: record},
         "original_metadata": dict(sid.original),
         "quantity": said(sid.quantity),
         "value_unit": said(sid.unit),
-        "notes": tuple(notes),
     }
 
 
@@ -173,140 +212,8 @@ def _entry(d: Dimension) -> dict[str, Any]:
     return entry
 
 
-# --- of an Image or a Spectrum ------------------------------------------------------------------
-
-
-def of_dataset(dataset: Image | Spectrum) -> Sid:
-    """Bring an Image or a Spectrum into the form of sidpy.
-
-    What came from sidpy goes back in the order it had, and with the calibration it had unless that was
-    changed here. Everything else is written as sidpy's own readers do it: x before y, spectra last.
-    """
-    data = dataset.pixels if isinstance(dataset, Image) else dataset.values
-    understood = dict(dataset.metadata.get("understood") or {})
-    record = dict(understood.pop(RECORD, None) or {})
-    back = _back(dataset, data, record)
-    data, dimensions = back if back is not None else _fresh(dataset, data)
-    kept = back is not None
-    return Sid(
-        data,
-        dimensions,
-        title=title_of(dataset),
-        quantity=_unless_changed(dataset.quantity, record.get("quantity")),
-        unit=_unless_changed(dataset.value_unit, record.get("unit")),
-        data_type=str(record.get("data_type", "")) if kept else _data_type(dimensions),
-        modality=str(record.get("modality", "")),
-        source=str(record.get("source", "")),
-        metadata=record["metadata"] if record.get("metadata") else _foreign(understood),
-        original=dict(dataset.metadata.get("original") or {}),
-    )
-
-
-def _unless_changed(now: str, given: object) -> str:
-    return str(given) if given and now == said(given) else now
-
-
-def title_of(dataset: Image | Spectrum) -> str:
-    """Return the title that a file gave a dataset, unless it has been renamed since."""
-    general = (dataset.metadata.get("understood") or {}).get("General") or {}
-    title = str(general.get("title") or "")
-    stem = dataset.source.path.stem if dataset.source else ""
-    named_after_it = dataset.name in (title, stem) or dataset.name == f"{stem}: {title}"
-    return title if title and named_after_it else dataset.name
-
-
-def _foreign(understood: Mapping[str, Any]) -> dict[str, Any]:
-    only_title = set(understood) <= {"General"} and set(understood.get("General") or {}) <= {"title"}
-    return {} if only_title else dict(understood)
-
-
-def _back(
-    dataset: Image | Spectrum, data: Any, record: Mapping[str, Any]
-) -> tuple[Any, tuple[Dimension, ...]] | None:
-    try:
-        given = [Dimension(**entry) for entry in record["dimensions"]]
-        order = [int(i) for i in record["order"]]
-        there = len(order) == data.ndim and [given[i].size for i in order] == [int(n) for n in data.shape]
-    except (KeyError, TypeError, ValueError, IndexError):  # no record, or not ours
-        return None
-    if not there:
-        return None
-    kinds = promoted(given)
-    dimensions = list(given)
-    for axis, i in zip(dataset.axes, order, strict=True):
-        if not _same(axis, given[i], kinds[i]):
-            dimensions[i] = _of_axis(axis, given[i].size, kinds[i], given[i].name)
-    data = data.transpose([order.index(i) for i in sorted(order)])
-    return data.reshape([d.size for d in given]), tuple(dimensions)
-
-
-def _same(axis: Axis, given: Dimension, kind: str) -> bool:
+def same(axis: Axis, given: Dimension, kind: str) -> bool:
+    """Tell whether an axis is still what a dimension becomes."""
     unit, scale, offset = _given(given, kind)
     near = np.allclose([axis.scale, axis.offset], [scale, offset], rtol=1e-6, atol=1e-6 * abs(scale))
     return axis.unit == unit and bool(near)
-
-
-def _fresh(dataset: Image | Spectrum, data: Any) -> tuple[Any, tuple[Dimension, ...]]:
-    axes = dataset.axes
-    if isinstance(dataset, Spectrum):
-        kinds = [*([SPATIAL] * (len(axes) - 1)), SPECTRAL]
-    else:
-        kinds = [*(_leading_kind(axis) for axis in axes[:-2]), *(_plane_kind(axis) for axis in axes[-2:])]
-    names = _names(axes)
-    sizes = [int(n) for n in data.shape]
-    made = [_of_axis(axes[i], sizes[i], kinds[i], names[i]) for i in range(data.ndim)]
-    order = _sidpy_order(kinds) if isinstance(dataset, Image) else list(range(data.ndim))
-    return data.transpose(order), tuple(made[i] for i in order)
-
-
-def _sidpy_order(kinds: Sequence[str]) -> list[int]:
-    # sidpy draws its first spatial dimension to the right: columns come before rows.
-    ndim = len(kinds)
-    spectral = [i for i in range(ndim - 2) if kinds[i] == SPECTRAL]
-    leading = [i for i in range(ndim - 2) if i not in spectral]
-    if kinds[-1] == RECIPROCAL and kinds[ndim - 4 : ndim - 2] == [SPATIAL, SPATIAL]:
-        leading[-2:] = leading[:-3:-1]
-    return [*leading, ndim - 1, ndim - 2, *spectral]
-
-
-def _plane_kind(axis: Axis) -> str:
-    return RECIPROCAL if axis.unit.startswith("1/") or axis.unit in ("mrad", "rad") else SPATIAL
-
-
-def _leading_kind(axis: Axis) -> str:
-    name = axis.name.casefold()
-    if axis.unit in TIMES or name.rstrip("0123456789") == "t":
-        return TEMPORAL
-    if name in _SPECTRAL_NAMES or name.endswith(" sweep"):  # a sweep of the tip's height is in nm, too
-        return SPECTRAL
-    if axis.unit in LENGTHS_IN_NM or name in ("x", "y", "z"):
-        return SPATIAL
-    if axis.unit.startswith("1/"):
-        return RECIPROCAL
-    if name == "channel":
-        return CHANNEL
-    return SPECTRAL if axis.unit != UNCALIBRATED or name in _SPECTRAL_NAMES else UNKNOWN
-
-
-def _names(axes: Sequence[Axis]) -> list[str]:
-    names: list[str] = []
-    for axis in axes:
-        name = axis.name.strip() or "axis"
-        names.append(name if name not in names else f"{name}{len(names)}")
-    return names
-
-
-def _of_axis(axis: Axis, size: int, kind: str, name: str) -> Dimension:
-    return Dimension(name, size, kind, axis.offset, axis.scale, axis.unit, _QUANTITIES[kind])
-
-
-def _data_type(dimensions: Sequence[Dimension]) -> str:
-    kinds = [d.kind for d in dimensions]
-    planes = kinds.count(SPATIAL) + kinds.count(RECIPROCAL)
-    if len(kinds) == 1:
-        return "SPECTRUM"
-    if len(kinds) == 2:
-        return "LINE_PLOT_FAMILY" if SPECTRAL in kinds else "IMAGE"
-    if len(kinds) == 3:
-        return "SPECTRAL_IMAGE" if SPECTRAL in kinds else "IMAGE_STACK"
-    return "IMAGE_4D" if len(kinds) == 4 and planes == 4 else "UNKNOWN"

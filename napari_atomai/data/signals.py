@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from napari_atomai.data import sid
-from napari_atomai.data.image import ENERGIES, LENGTHS_IN_NM, UNCALIBRATED, Axis, Image
+from napari_atomai.data.image import LENGTHS_IN_NM, UNCALIBRATED, Axis, Image
+from napari_atomai.data.into_sid import title_of
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.data.units import preferred
 from napari_atomai.errors import BadImage
@@ -62,34 +62,6 @@ def axes_of(signal: Any) -> list[dict[str, Any]]:
     return entries
 
 
-def scanned(axes: Sequence[Mapping[str, Any]]) -> int:
-    """Count the axes along which was scanned."""
-    return sum(bool(axis["navigate"]) for axis in axes)
-
-
-def picture_order(axes: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the order of an Image or a Spectrum; leading axes of one sample are left out."""
-    order = list(range(len(axes)))
-    if len(order) > 2 and scanned(axes) == len(order) - 1 and not axes[-1]["navigate"]:
-        order = [*order[:-3], order[-1], *order[-3:-1]]
-    order = [i for place, i in enumerate(order) if place >= len(order) - 2 or size_of(axes[i]) > 1]
-    named_backwards = [str(axes[i].get("name") or "").casefold() for i in order[-2:]] == ["x", "y"]
-    energies = [preferred(axes[i].get("units"))[0] in ENERGIES for i in order]
-    if energies == [True, False] or (named_backwards and True not in energies[-2:]):
-        order[-2:] = order[:-3:-1]
-    return order
-
-
-def part_axes(axes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return axes in their order for `as_dataset`, which shall not order them a second time."""
-    named = [{**axis, "navigate": False} for axis in axes]
-    if len(axes) == 2 and scanned(axes) == 1:
-        named[0]["navigate"] = True
-    if len(axes) > 2 and scanned(axes[-2:]) == 2 and not axes[-3]["navigate"]:
-        named[-3]["name"] = axes[-3].get("name") or "E"
-    return named
-
-
 def _back(dataset: Image | Spectrum, data: Any) -> tuple[Any, list[dict[str, Any]]] | None:
     """Undo what `of_hyperspy` did; axes that were not changed here go back as they came."""
     record = dataset.metadata.get(RECORD) or {}
@@ -108,7 +80,12 @@ def _back(dataset: Image | Spectrum, data: Any) -> tuple[Any, list[dict[str, Any
         same = _same(dataset.axes[place], expected[place]) and size_of(given[i]) == size
         axes[i] = given[i] if same else _recalibrated(dataset.axes[place], given[i], size)
     data = data.transpose([order.index(i) for i in sorted(order)])
-    return data.reshape([size_of(axis) for axis in axes]), axes
+    return data.reshape([size_of(axis) for axis in axes]), [_without_samples(axis) for axis in axes]
+
+
+def _without_samples(axis: dict[str, Any]) -> dict[str, Any]:
+    # An axis that is given by a formula has no samples of its own for HyperSpy; `axes_of` has added them.
+    return {name: value for name, value in axis.items() if name != "axis"} if "expression" in axis else axis
 
 
 def _expected(given: Mapping[str, Any]) -> tuple[str, float, float]:
@@ -186,7 +163,7 @@ def _axis_dict(axis: Axis, size: int) -> dict[str, Any]:
 
 def _metadata(dataset: Image | Spectrum) -> dict[str, Any]:
     metadata: dict[str, Any] = dict(kept(dataset.metadata.get("understood") or {}, []))
-    metadata["General"] = {**section(metadata, "General"), "title": sid.title_of(dataset)}
+    metadata["General"] = {**section(metadata, "General"), "title": title_of(dataset)}
     metadata["Signal"] = dict(section(metadata, "Signal"))
     if dataset.quantity:
         unit = f" ({dataset.value_unit})" if dataset.value_unit else ""

@@ -77,7 +77,7 @@ class Spectrum:
         return exchange.only_spectrum(exchange.of_hyperspy(signal))
 
     def to_hyperspy(self) -> Any:
-        """Make a HyperSpy Signal1D.
+        """Make a HyperSpy Signal1D, which owns its numbers: what is done to it leaves the spectrum alone.
 
         Raises
         ------

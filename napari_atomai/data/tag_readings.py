@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 Value = float | str | tuple[float, ...]
 
 Reading = Callable[[Any], tuple[Value, str] | None]
@@ -24,6 +26,8 @@ def at(tree: Any, path: str) -> Any:
 
 def as_number(value: Any) -> float | None:
     """Return a finite number, also one written as text; None for anything else."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -37,9 +37,12 @@ class Rule(NamedTuple):
 
 
 def paths_of(path: str) -> tuple[str, ...]:
-    """Return where a tag may stand: NSID keeps those of the file it was made from one group deeper."""
+    """Return where a tag may stand: sidpy and NSID keep some of them one or two branches deeper."""
     root, _, rest = path.partition("/")
-    return (path, f"original/original_metadata/{rest}") if root == "original" else (path,)
+    if root != "original":
+        return (path, f"understood/sid/metadata/{rest}")
+    own = (f"understood/sid/metadata/{rest}",) if rest.startswith("experiment/") else ()
+    return (path, f"original/original_metadata/{rest}", *own)
 
 
 _DM = "original/ImageList/TagGroup0/ImageTags"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from napari_atomai.errors import AtomAIError, BadImage, CannotRead, TooLarge
+from napari_atomai.files.flat import npy_header
 from napari_atomai.files.guard import Limits, check_size, in_words
 
 Part = dict[str, Any]
@@ -48,28 +51,50 @@ def read_npz(path: Path, as_part: Callable[[Any], Part], limits: Limits) -> list
     """
     with zipfile.ZipFile(path) as archive:
         members = [item for item in _members(archive, path) if item.filename.endswith(".npy")]
-        headers = {item.filename: _header(archive, item, path) for item in members}
-        numeric = {name: head for name, head in headers.items() if head[1].kind in "buifc"}
-        check_size(path.name, (sum(_nbytes(*head) for head in numeric.values()),), 1, limits)
-        wide = [name for name, (shape, _) in numeric.items() if len(shape) >= 2]
-        long = [name for name, (shape, _) in numeric.items() if shape[-1:] >= (_SHORTEST_SPECTRUM,)]
+        headers = [_header(archive, item, path) for item in members]
+        check_size(path.name, (sum(_nbytes(*head) for head in headers if _numeric(head)),), 1, limits)
+        wide = [i for i, (shape, _) in enumerate(headers) if _numeric(headers[i]) and len(shape) >= 2]
+        long = [i for i, (shape, _) in enumerate(headers) if _numeric(headers[i]) and _is_spectrum(shape)]
         chosen = wide or long
         if not chosen:
-            raise BadImage(
-                f"{path.name} holds {len(headers)} array(s) and none of numbers with rows and columns.",
-                why="Python objects are not loaded, because loading them can run code.",
-                remedy="Save plain arrays: np.savez(name, image=array.astype(float)).",
-            )
-        left = sorted(set(headers) - set(chosen))
-        note = f"Left out, as no images: {', '.join(name.removesuffix('.npy') for name in left[:5])}."
+            raise _no_arrays(path, [dtype for _, dtype in headers])
+        titles = _numbered([members[i].filename.removesuffix(".npy") for i in range(len(members))])
+        left = sorted(title for i, title in enumerate(titles) if i not in chosen)
+        note = (f"Left out, as no images: {', '.join(left[:5])}.",) if left else ()
         parts = []
-        for name in chosen:
-            with archive.open(name) as file:
+        for i in chosen:
+            with archive.open(members[i]) as file:
                 part = as_part(np.lib.format.read_array(file, allow_pickle=False))
-            part["metadata"] = {"General": {"title": name.removesuffix(".npy")}}
-            part["notes"] = (note,) if left else ()
+            part["metadata"] = {"General": {"title": titles[i]}}
+            part["notes"] = (*part.get("notes", ()), *note)
             parts.append(part)
     return parts
+
+
+def _numeric(head: tuple[tuple[int, ...], np.dtype[Any]]) -> bool:
+    return head[1].kind in "buifc"
+
+
+def _is_spectrum(shape: tuple[int, ...]) -> bool:
+    return shape[-1:] >= (_SHORTEST_SPECTRUM,)
+
+
+def _no_arrays(path: Path, types: list[np.dtype[Any]]) -> BadImage:
+    objects = any(dtype.hasobject for dtype in types)
+    return BadImage(
+        f"{path.name} holds {len(types)} array(s) and none of numbers with rows and columns.",
+        why="Python objects are not loaded, because loading them can run code." if objects else "",
+        remedy="Save plain arrays: np.savez(name, image=array.astype(float)).",
+    )
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Tell apart what has the same name: map, map (2) ..."""
+    made: list[str] = []
+    for name in names:
+        tries = (f"{name} ({number})" for number in itertools.count(2))
+        made.append(next(one for one in itertools.chain([name], tries) if one not in made))
+    return made
 
 
 def _header(
@@ -85,15 +110,6 @@ def _header(
             why="It is damaged.",
             remedy="Save it again with numpy.savez.",
         )
-    return shape, dtype
-
-
-def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read shape and type of a .npy stream, and leave it where the numbers begin."""
-    version = np.lib.format.read_magic(file)
-    one = version == (1, 0)
-    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
     return shape, dtype
 
 
@@ -134,7 +150,8 @@ def read_zip(
     Raises
     ------
     CannotRead
-        If there is no such file inside, or more than a few.
+        If there is no such file inside, or more than a few, or none of them can be read; of others a note
+        says which were left out, and why.
     TooLarge
         If what is inside is more than can be read at once.
     """
@@ -151,30 +168,38 @@ def read_zip(
         total = sum(item.file_size for _, group in wanted for item in group)
         if total > limits.at_once:
             raise _unpack_first(path, f"it unpacks to {in_words(total)}")
+        names = _numbered([PurePosixPath(item.filename).stem for item in chosen])
         parts: list[Part] = []
+        failed: list[AtomAIError] = []
         with _folder() as folder:
             for number, (item, group) in enumerate(wanted):
-                for member in group:
-                    _unpack(archive, member, folder / f"item{number}{_suffix(member)}", path)
-                for part in _read(reader, folder / f"item{number}{_suffix(item)}", item, path, limits):
-                    parts.append(_loaded(_named(part, item, len(wanted)), path, limits))
+                stem = folder / f"item{number}"
+                try:
+                    for member in group:
+                        _unpack(archive, member, stem.with_suffix(_suffix(member)), path)
+                    found = reader(stem.with_suffix(_suffix(item)), limits)
+                    named = [_named(part, item, names[number], len(wanted)) for part in found]
+                    parts += [_loaded(part, path, limits) for part in named]
+                except AtomAIError as error:
+                    failed.append(_of_member(error, stem, item, path))
+    if failed and not parts:
+        raise failed[0]
+    if failed:
+        notes = tuple(f"Left out: {error}" for error in failed)
+        parts[0]["notes"] = (*parts[0]["notes"], *notes)
     return parts
 
 
-def _read(
-    reader: Callable[[Path, Limits], list[Part]],
-    unpacked: Path,
-    member: zipfile.ZipInfo,
-    path: Path,
-    limits: Limits,
-) -> list[Part]:
-    try:
-        return reader(unpacked, limits)
-    except AtomAIError as error:  # it speaks of the unpacked file, which nobody knows
-        name = f"{path.name}, {PurePosixPath(member.filename).name}"
-        said = (text.replace(unpacked.name, name) for text in (error.what, error.why, error.remedy))
-        what, why, remedy = said
-        raise type(error)(what, why=why, remedy=remedy) from error
+def _of_member(error: AtomAIError, unpacked: Path, member: zipfile.ZipInfo, path: Path) -> AtomAIError:
+    """Return an error that speaks of a member, not of the unpacked file, which nobody knows."""
+    inside = PurePosixPath(member.filename)
+    itself, others = unpacked.with_suffix(_suffix(member)).name, f"{unpacked.name}."
+
+    def said(text: str) -> str:
+        text = text.replace(f"{unpacked.parent}{os.sep}", "").replace(str(unpacked.parent), path.name)
+        return text.replace(itself, f"{path.name}, {inside.name}").replace(others, f"{inside.stem}.")
+
+    return type(error)(said(error.what), why=said(error.why), remedy=said(error.remedy))
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
@@ -207,32 +232,50 @@ def _with_companion(
     other = companions.get(_suffix(member))
     stem = PurePosixPath(member.filename).with_suffix("")
     same = [item for item in inside if PurePosixPath(item.filename).with_suffix("") == stem]
-    return [member, *(item for item in same if other and _suffix(item) == other)]
+    found = [item for item in same if other and _suffix(item) == other]
+    place = [item for item in same if _suffix(item) == _suffix(member)].index(member)
+    return [member, *found[place : place + 1]]  # of several of one name, the one that lies in the same place
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, path: Path) -> None:
+    try:
+        whole = _unpacked(archive, member, target)
+    except Exception as error:  # of the codecs, each has its own kinds
+        raise CannotRead(
+            f"{path.name}: {member.filename!r} could not be unpacked: {error}.",
+            why="The archive is damaged, or packed in a way that is not known.",
+            remedy="Copy it again, or pack it again as an ordinary ZIP.",
+        ) from error
+    if not whole:
+        raise CannotRead(
+            f"{path.name}: {member.filename!r} is not as long as the archive says.",
+            why="The archive is damaged.",
+            remedy="Copy it again.",
+        )
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> bool:
     # The declared size may lie: no more than that is ever written.
     left = member.file_size
     with archive.open(member) as file, target.open("wb") as out:
         while left > 0 and (piece := file.read(min(left, 1 << 20))):
             out.write(piece)
             left -= len(piece)
-        if left or file.read(1):
-            raise CannotRead(
-                f"{path.name}: {member.filename!r} is not as long as the archive says.",
-                why="The archive is damaged.",
-                remedy="Copy it again.",
-            )
+        return not left and not file.read(1)
 
 
-def _named(part: Part, member: zipfile.ZipInfo, count: int) -> Part:
-    stem = PurePosixPath(member.filename).stem
-    general = (part.get("metadata") or {}).get("General", {})
+def _named(part: Part, member: zipfile.ZipInfo, name: str, count: int) -> Part:
+    file = PurePosixPath(member.filename)
+    general = dict((part.get("metadata") or {}).get("General", {}))
     title = str(general.get("title") or "").strip()
     if count > 1:
-        title = f"{stem}: {title}" if title else stem
-    metadata = {**(part.get("metadata") or {}), "General": {**general, "title": title}}
-    return {**part, "metadata": metadata, "notes": (*part.get("notes", ()), f"Unpacked from {stem}.")}
+        title = f"{name}: {title}" if title else name
+    general["title"] = title
+    if "original_filename" in general:
+        general["original_filename"] = file.name
+    metadata = {**(part.get("metadata") or {}), "General": general}
+    notes = (*part.get("notes", ()), f"Unpacked from {file.stem}.")
+    return {**part, "metadata": metadata, "notes": notes}
 
 
 def _loaded(part: Part, path: Path, limits: Limits) -> Part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from napari_atomai.errors import CannotRead
 from napari_atomai.files.flat import check_ser
 from napari_atomai.files.guard import Limits, check_size, in_words
 from napari_atomai.files.slabs import Records, Sliced, Spectra, lazy
+from napari_atomai.files.stored import Stored
 
 Part = dict[str, Any]
 
@@ -59,20 +61,33 @@ def read_blo(path: Path, limits: Limits) -> Part:
     if needed > size:
         raise _damaged(path, f"its header asks for {in_words(needed)} and it is {in_words(size)} long")
     data = _read(Records(path, start, (rows, columns), record), 0, limits)
-    detector = 100.0 / fields[13] if fields[13] else None
-    scales = {"y": (height, "nm"), "x": (width, "nm"), "ky": (detector, "cm"), "kx": (detector, "cm")}
+    scanned = {"y": height, "x": width}
     names = ("DP_rotation", "NX", "NY", "Scan_rotation", "SX", "SY", "Beam_energy", "SDP", "Camera_length")
     tags = dict(zip(names, fields[6:15], strict=True))
     return {
         "data": data,
         "axes": [
-            {"name": name, "scale": scale, "units": unit if scale else None, "navigate": name in ("y", "x")}
-            for name, (scale, unit) in scales.items()
+            *(
+                {"name": name, "scale": n, "units": "nm" if n else None, "navigate": True}
+                for name, n in scanned.items()
+            ),
+            *({"name": name, "navigate": False} for name in ("ky", "kx")),
         ],
+        "notes": _on_the_detector(tags),
         "metadata": {"Acquisition_instrument": {"TEM": {"beam_energy": tags["Beam_energy"] / 1e3}}},
         "original_metadata": {**tags, "Note": note.strip(b"\0").decode("latin-1", "replace")},
         "reader": "napari-atomai blockfile",
     }
+
+
+def _on_the_detector(tags: Mapping[str, Any]) -> tuple[str, ...]:
+    # Angles and 1/nm follow only with a camera length that is true; nominal ones are off by tens of percent.
+    if not tags["SDP"]:
+        return ()
+    size = 1000 / tags["SDP"]
+    return (
+        f"The file gives {size:.4g} mm per pixel on the detector: not used, it is no length of the sample.",
+    )
 
 
 def _read(array: Sliced, split: int, limits: Limits) -> Any:
@@ -155,18 +170,17 @@ def _rpl_keys(text: str) -> dict[str, str]:
     return keys
 
 
-def ripple_pixels(
-    path: Path, found: tuple[tuple[int, ...], np.dtype[Any], int, str], limits: Limits
-) -> tuple[Any, bool]:
-    """Return the numbers of a Ripple dataset, and whether its channels were brought to the front."""
+def ripple_pixels(path: Path, found: tuple[tuple[int, ...], np.dtype[Any], int, str], limits: Limits) -> Any:
+    """Return the numbers of a Ripple dataset."""
     shape, dtype, offset, record_by = found
     raw = raw_beside(path)
     if record_by == "vector" and min(shape) > 1 and math.prod(shape) * dtype.itemsize > limits.at_once:
         rows, columns, channels = shape
-        return lazy(Spectra(raw, offset, (rows, columns, channels), dtype), 1), True
+        spectra = Spectra(raw, offset, (rows, columns, channels), dtype)
+        return Stored(np.memmap(raw, dtype, "r", offset, shape), spectra, 1)
     squeezed = tuple(n for n in shape if n > 1) or (1,)
     pixels = np.memmap(raw, dtype, "r", offset, squeezed)
-    return (np.array(pixels) if pixels.nbytes <= limits.at_once else pixels), False
+    return np.array(pixels) if pixels.nbytes <= limits.at_once else pixels
 
 
 def series_of(path: Path, limits: Limits) -> list[Path]:

@@ -1,23 +1,21 @@
-"""Formats with a flat header (SER, MRC, NPY): sizes checked against the file before reading."""
+"""Formats with a flat header (SER, NPY): sizes checked against the file before reading."""
 
 from __future__ import annotations
 
-import math
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
+from napari_atomai.data.arrangement import COLOURS
+from napari_atomai.data.pixels import as_picture, is_colour
 from napari_atomai.errors import BadImage, CannotRead
 from napari_atomai.files.guard import Limits, check_size, in_words
 
 _SER_ITEMSIZE = {1: 1, 2: 2, 3: 4, 4: 1, 5: 2, 6: 4, 7: 4, 8: 8, 9: 8, 10: 16}
 _SER_SPECTRA, _SER_IMAGES = 0x4120, 0x4122
-_MRC_ITEMSIZE = {0: 1, 1: 2, 2: 4, 4: 8, 6: 2, 12: 2}
-_MRC_HEADER = 1024
-_MRC_FEI_BLOCK = 128 * 1024
 
 
 def check_ser(path: Path, limits: Limits) -> None:
@@ -64,46 +62,6 @@ def _check_dimensions(file: BinaryIO, at: int, count: int, size: int, path: Path
                 raise _damaged(path, f"the name of a dimension takes {in_words(length)}")
 
 
-@dataclass(frozen=True)
-class MrcHeader:
-    """What an MRC header says of its calibration."""
-
-    calibrated: bool
-    notes: tuple[str, ...]
-
-
-def check_mrc(path: Path, limits: Limits) -> MrcHeader:
-    """Check that the pixels of an MRC lie within the file, and whether it has a pixel size.
-
-    Raises
-    ------
-    CannotRead
-        If they do not, or the header makes no sense.
-    TooLarge
-        If one frame exceeds the budget.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(_MRC_HEADER)
-    if len(head) < _MRC_HEADER:
-        raise _damaged(path, "it ends within its header")
-    columns, rows, frames, mode = struct.unpack_from("<4i", head)
-    intervals, cell = struct.unpack_from("<3i", head, 28), struct.unpack_from("<3f", head, 40)
-    extended = struct.unpack_from("<i", head, 92)[0]
-    if min(columns, rows, frames) < 1 or mode not in _MRC_ITEMSIZE or extended < 0:
-        raise _damaged(path, f"its header says {frames} × {rows} × {columns} pixels of kind {mode}")
-    check_size(path.name, (rows, columns), _MRC_ITEMSIZE[mode], limits)
-    needed = math.prod((columns, rows, frames)) * _MRC_ITEMSIZE[mode] + extended + _MRC_HEADER
-    if needed > size:
-        raise _damaged(path, f"its header asks for {in_words(needed)} and it is {in_words(size)} long")
-    if extended == _MRC_FEI_BLOCK:  # the microscope's own block holds the pixel size
-        return MrcHeader(True, ())
-    calibrated = min(intervals[:2]) > 0 and min(cell[:2]) > 0
-    note = "The file says exactly 1 Å per pixel, which many programs write when they do not know it."
-    default = calibrated and all(math.isclose(cell[i] / intervals[i], 1.0) for i in (0, 1))
-    return MrcHeader(calibrated, (note,) if default else ())
-
-
 def read_npy(path: Path, limits: Limits) -> dict[str, Any]:
     """Open a NumPy array without ever unpickling.
 
@@ -120,28 +78,57 @@ def read_npy(path: Path, limits: Limits) -> dict[str, Any]:
         If one frame exceeds the budget.
     """
     with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        read_header = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read_header(file)
-    if dtype.hasobject or dtype.names:
-        raise BadImage(
-            f"{path.name} holds {'Python objects' if dtype.hasobject else 'records'}, not numbers.",
-            why="Python objects are not loaded, because loading them can run code.",
-            remedy="Save a plain array: np.save(name, array.astype(float)).",
-        )
+        shape, dtype = npy_header(file)
+    if dtype.kind not in "buifc" or not shape:
+        raise no_numbers(path.name, dtype)
     check_size(path.name, shape[-2:], dtype.itemsize, limits)
     return array_part(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
+def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read shape and type of a .npy stream, and leave it where the numbers begin."""
+    version = np.lib.format.read_magic(file)
+    one = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+_KINDS = {"U": "text", "S": "text", "M": "dates", "m": "durations", "V": "bytes"}
+
+
+def no_numbers(name: str, dtype: np.dtype[Any]) -> BadImage:
+    """Make the error of an array that is no image, because of its type or because it is a single number."""
+    why, remedy = "", "Save a plain array: np.save(name, array.astype(float))."
+    if dtype.hasobject:
+        what = "Python objects, not numbers"
+        why = "They are not loaded, because loading them can run code."
+    elif dtype.names:
+        what = f"records of {', '.join(dtype.names[:5])}, not numbers"
+        why = "Which of them is the image only you can say."
+        remedy = f"Save one of them: np.save(name, array[{dtype.names[0]!r}])."
+    elif dtype.kind in _KINDS:
+        what = f"{_KINDS[dtype.kind]}, not numbers"
+    else:
+        what = "a single number: no image and no spectrum"
+        remedy = "Save an array with rows and columns: np.save(name, image)."
+    return BadImage(f"{name} holds {what}.", why=why, remedy=remedy)
+
+
 def array_part(pixels: Any) -> dict[str, Any]:
     """Describe a bare array in the form that RosettaSciIO uses: what its dimensions are is guessed."""
-    leading = [{"name": "t" if i == 0 else f"t{i}"} for i in range(max(pixels.ndim - 2, 0))]
-    axes = [*leading, {"name": "y"}, {"name": "x"}][-pixels.ndim :] if pixels.ndim else []
-    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:
-        axes = [{"name": "y"}, {"name": "x"}, {"name": "sample"}]
-    return {"data": pixels, "axes": axes, "reader": "numpy"}
+    notes: tuple[str, ...] = ()
+    axes: list[Mapping[str, Any]]
+    if is_colour(pixels):
+        axes = [{"name": "y"}, {"name": "x"}, COLOURS]
+    else:
+        pixels, stacked, notes = as_picture(pixels)
+        first = "channel" if stacked else "t"
+        leading: list[Mapping[str, Any]] = [
+            {"name": first if i == 0 else f"t{i}"} for i in range(max(pixels.ndim - 2, 0))
+        ]
+        axes = [*leading, {"name": "y"}, {"name": "x"}][-pixels.ndim :] if pixels.ndim else []
+    return {"data": pixels, "axes": axes, "notes": notes, "reader": "numpy"}
 
 
 def _at(file: BinaryIO, offset: int, count: int) -> bytes:

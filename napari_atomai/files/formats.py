@@ -11,25 +11,30 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from napari_atomai.data.arrangement import COLOURS
 from napari_atomai.data.shaping import Part
-from napari_atomai.errors import BadImage
+from napari_atomai.errors import AtomAIError, BadImage
 from napari_atomai.files import (
     archives,
     bruker,
     bundles,
+    failures,
     flat,
     gatan,
     guard,
     hdf5,
+    mrc,
     pictures,
     sid,
     slabs,
     spm,
     tiff,
+    tiff_tags,
     velox,
     zspy,
 )
 from napari_atomai.files.guard import Limits
+from napari_atomai.files.stored import Stored
 
 _BCF_HEADER = 512 << 20
 
@@ -90,10 +95,11 @@ def _emi(path: Path, limits: Limits) -> list[Part]:
 
 
 def _mrc(path: Path, limits: Limits) -> list[Part]:
-    header = flat.check_mrc(path, limits)
+    header = mrc.check(path, limits)
     # Without metadata_file=None, a name with "movie" in it makes it read the files beside it.
-    parts = _rsciio("mrc", path, lazy=True, metadata_file=None)
-    for part in parts:
+    parts = _rsciio("mrc", path, lazy=True, metadata_file=None, endianness=header.order)
+    for part in parts:  # it takes the header in that order, but not the pixels, and no byte for signed
+        part["data"] = mrc.pixels(path, header, part["data"].shape)
         part["notes"] = header.notes
         if not header.calibrated:
             part["axes"] = [{**axis, "units": None} for axis in part["axes"]]
@@ -128,8 +134,7 @@ def _hyperspy(path: Path, lazy: bool) -> list[Part]:
     for part, dataset in zip(parts, hdf5.signals(hdf5.opened(path)), strict=False):
         scanned = [axis.get("navigate") for axis in part["axes"]]
         if scanned == [True, True, False] and dataset.shape == part["data"].shape:
-            part["data"] = slabs.lazy(slabs.Turned(dataset), 1)
-            part["axes"] = [part["axes"][2], *part["axes"][:2]]
+            part["data"] = Stored(dataset, slabs.Turned(dataset), 1)
     return parts
 
 
@@ -183,15 +188,13 @@ def _rpl(path: Path, limits: Limits) -> list[Part]:
     found = bundles.check_rpl(path, limits)
     parts = _rsciio("ripple", path, lazy=True)
     for part in parts:
-        part["data"], turned = bundles.ripple_pixels(path, found, limits)
-        if turned:
-            part["axes"] = [part["axes"][2], *part["axes"][:2]]
+        part["data"] = bundles.ripple_pixels(path, found, limits)
     return parts
 
 
 def _tiff(path: Path, limits: Limits) -> list[Part]:
     contents = tiff.inspect(path, limits)
-    own_pixels = contents.planar or contents.nbytes > limits.at_once
+    own_pixels = contents.planar or contents.coded or contents.nbytes > limits.at_once
     if contents.planar:  # RosettaSciIO takes colour channels to lie behind the pixels
         parts = tiff.bare_parts(contents)
     else:
@@ -200,9 +203,13 @@ def _tiff(path: Path, limits: Limits) -> list[Part]:
         for i, (part, series) in enumerate(zip(parts, contents.series, strict=True)):
             part["data"] = tiff.pixels(path, i, series, limits)
             if part["data"].ndim > len(part["axes"]):
-                part["axes"].append({"name": "sample", "size": part["data"].shape[-1]})
+                part["axes"].append(dict(COLOURS))
         gc.collect()  # lets go of the file that the lazy reading holds, while complaints are caught
-    return [tiff.calibrated(part, item) for part, item in zip(parts, contents.series, strict=True)]
+    for i, item in enumerate(contents.series):
+        parts[i] = tiff_tags.calibrated(parts[i], item.said)
+        if item.note:
+            parts[i]["notes"] = (*parts[i].get("notes", ()), item.note)
+    return parts
 
 
 def _npy(path: Path, limits: Limits) -> list[Part]:
@@ -229,7 +236,13 @@ def _zip(path: Path, limits: Limits) -> list[Part]:
 def _unpacked(path: Path, limits: Limits) -> list[Part]:
     form = READERS[path.suffix]
     guard.check_content(path, form.marks, form.description)
-    return form.reader(path, limits)
+    try:
+        return form.reader(path, limits)
+    except AtomAIError:
+        raise
+    except Exception as error:
+        failures.let_go(error, form.marks)
+        raise failures.explained(path, form.description, error, limits) from error
 
 
 _NOT_IN_ARCHIVES = (".zip", ".zspy", ".npz", ".emi", ".jpg", ".jpeg", ".bmp")
@@ -240,9 +253,9 @@ READERS: Mapping[str, Format] = MappingProxyType(
         ".dm4": Format("Gatan DigitalMicrograph 4", ("DM4",), _dm),
         ".emd": Format("EMD (Velox, NCEM)", ("HDF5",), _hdf5),
         ".ser": Format("FEI TIA series", ("SER",), _ser),
-        ".emi": Format("FEI TIA tags with their series", ("",), _emi),
+        ".emi": Format("FEI TIA (tags of a series)", ("",), _emi),
         ".hspy": Format("HyperSpy", ("HDF5",), _hdf5),
-        ".zspy": Format("HyperSpy, zarr", ("ZARR", "ZIP"), _zspy),
+        ".zspy": Format("HyperSpy (zarr)", ("ZARR", "ZIP"), _zspy),
         ".hdf5": Format("HDF5 (HyperSpy, atomap, NSID, USID, plain)", ("HDF5",), _hdf5),
         ".h5": Format("HDF5 (NSID, USID, plain)", ("HDF5",), _hdf5),
         ".hf5": Format("HDF5 (NSID, USID)", ("HDF5",), _hdf5),
@@ -263,6 +276,6 @@ READERS: Mapping[str, Format] = MappingProxyType(
         ".ibw": Format("Igor binary wave", ("",), spm.read_ibw),
         ".gwy": Format("Gwyddion", ("GWY",), spm.read_gwy),
         ".asd": Format("high-speed AFM movie", ("",), spm.read_asd),
-        ".zip": Format("archive of a microscope file", ("ZIP",), _zip),
+        ".zip": Format("ZIP archive", ("ZIP",), _zip),
     }
 )

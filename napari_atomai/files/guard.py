@@ -15,6 +15,8 @@ from napari_atomai.errors import CannotRead, TooLarge
 
 _FALLBACK_FREE = 4 << 30
 _HEAD = 2048 + 8
+_ZARR = (".zgroup", ".zarray", "zarr.json")
+"""What the folders of zarr 2 and 3 begin with."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,12 @@ def check_path(path: str | os.PathLike[str], *, folders: Sequence[str] = ()) -> 
     if stat.S_ISDIR(info.st_mode):
         if where.suffix.lower() in folders:
             return where
+        if sniff(where) == "ZARR":
+            raise CannotRead(
+                f"{where.name} is a zarr folder.",
+                why="Zarr does not say what its numbers are; HyperSpy does, in folders named *.zspy.",
+                remedy="If HyperSpy wrote it, rename it to *.zspy. Else save the image as TIFF or .hspy.",
+            )
         raise CannotRead(f"{where.name} is a folder.", remedy="Choose a file inside it.")
     if not stat.S_ISREG(info.st_mode):  # a pipe would block for ever
         raise CannotRead(f"{where.name} is not an ordinary file.", remedy="Copy the data into a file first.")
@@ -123,7 +131,7 @@ def check_path(path: str | os.PathLike[str], *, folders: Sequence[str] = ()) -> 
 def sniff(path: Path) -> str:
     """Tell what a file holds by its first bytes: "TIFF", "HDF5", "DM4" ... or "" when it is not known."""
     if path.is_dir():
-        return "ZARR" if (path / ".zgroup").is_file() else "a folder"
+        return "ZARR" if any((path / name).is_file() for name in _ZARR) else "a folder"
     with path.open("rb") as file:
         head = file.read(_HEAD)
     for at in (0, 512, 1024, 2048):  # HDF5 may come after a block of the user's
@@ -187,12 +195,27 @@ def check_content(path: Path, expected: Sequence[str], usual: str) -> str:
     if found in expected:
         return found
     what = f"its content is {found}" if found else "its beginning is something else, or damaged"
-    remedy = f"Rename it to *{_SUFFIX_OF[found]} and open it again." if found in _SUFFIX_OF else ""
     raise CannotRead(
-        f"{path.name} is not a {usual} file: {what}.",
+        f"{path.name} is not {_a(usual)}: {what}.",
         why="A file is read by what its name says.",
-        remedy=remedy or "Export it from the microscope's software again.",
+        remedy=renaming(found) or "Export it from the microscope's software again.",
     )
+
+
+def renaming(kind: str) -> str:
+    """Say how a file of a content that `sniff` knows has to be named; empty where that does not help."""
+    return f"Rename it to *{_SUFFIX_OF[kind]} and open it again." if kind in _SUFFIX_OF else ""
+
+
+_NOUNS = ("archive", "array", "blockfile", "header", "movie", "scan", "series", "wave")
+
+
+def _a(usual: str) -> str:
+    """Write the name of a format with what it needs around it: "a TIFF file", "an Igor binary wave"."""
+    noun = usual.partition(" (")[0]
+    spelt = noun[:2].isupper() and noun[0] in "FHLMNRSX"  # an MRC, an HDF5
+    article = "an" if spelt or noun[0].upper() in "AEIO" else "a"
+    return f"{article} {noun}" if noun.endswith(_NOUNS) else f"{article} {noun} file"
 
 
 _SUFFIX_OF = {

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_atomai.data.arrangement import COLOURS
 from napari_atomai.errors import TooLarge
 from napari_atomai.files.guard import Limits, check_size
 
@@ -64,7 +65,7 @@ def read_picture(path: Path, kind: str, limits: Limits) -> dict[str, Any]:
             notes = _notes(content[:26], picture.mode)
             tags = {str(key): value for key, value in picture.info.items() if isinstance(value, str)}
             pixels = np.asarray(picture.convert(_AS_COLOUR.get(picture.mode, picture.mode)))
-    axes = [{"name": "y"}, {"name": "x"}, {"name": "sample"}][: pixels.ndim]
+    axes = [{"name": "y"}, {"name": "x"}, COLOURS][: pixels.ndim]
     if pixels.ndim == 3 and pixels.shape[-1] == 2:
         pixels, axes = pixels[..., 0], axes[:2]
         notes += ("Its transparency is left out.",)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 import logging
 import os
 import threading
-import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -19,17 +17,15 @@ from typing import Any
 import numpy as np
 
 from napari_atomai.data.image import Image, Source
+from napari_atomai.data.pixels import native_type
 from napari_atomai.data.shaping import Part, as_dataset
 from napari_atomai.data.spectrum import Spectrum
-from napari_atomai.errors import AtomAIError, BadImage, CannotRead, MissingExtra, TooLarge
-from napari_atomai.files import guard
+from napari_atomai.errors import AtomAIError, BadImage, CannotRead
+from napari_atomai.files import failures, guard
 from napari_atomai.files.formats import READERS, Format
 from napari_atomai.files.guard import Limits
 
 _LOG = logging.getLogger(__name__)
-_PACKAGES = {"PIL": "pillow"}
-"""Packages whose name is not that of their module."""
-
 _ONE_AT_A_TIME = threading.RLock()  # catching warnings changes the state of the whole process
 
 
@@ -107,24 +103,13 @@ def read_all(path: str | os.PathLike[str], *, limits: Limits | None = None) -> l
         except AtomAIError:
             raise
         except Exception as error:
-            _let_go(error, form)
-            raise _cannot_read(where, form, error, limits) from error
+            failures.let_go(error, form.marks)
+            raise failures.explained(where, form.description, error, limits) from error
         finally:
             parts = []
     for message in dict.fromkeys(said):
         _LOG.info("%s: the reader says: %s", where.name, message)
     return datasets
-
-
-def _let_go(error: BaseException | None, form: Format) -> None:
-    # The frames of an error hold open files; they are closed here, while their complaints are caught.
-    # For those who look into it, the traceback goes to the log.
-    _LOG.debug("The reader failed: %s", "".join(traceback.format_exception(error)))
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__context__
-    if "TIFF" in form.marks:  # its objects refer to each other; those of other readers go by themselves
-        gc.collect()
 
 
 def can_read(path: str | os.PathLike[str]) -> bool:
@@ -143,6 +128,12 @@ def _format_of(path: Path) -> Format:
         return form
     kind = guard.sniff(path)
     known = ", ".join(f"*{suffix}" for suffix in FORMATS)
+    if remedy := guard.renaming(kind):
+        raise CannotRead(
+            f"The name of {path.name} has no ending that is known; its content is {kind}.",
+            why="A file is read by what its name says.",
+            remedy=remedy,
+        )
     raise CannotRead(
         f"{path.name} is of no format that can be opened{f' (its content is {kind})' if kind else ''}.",
         remedy=f"Known: {known}.",
@@ -176,34 +167,6 @@ def _listening() -> Iterator[list[str]]:
                 logger.propagate = propagate
 
 
-def _cannot_read(path: Path, form: Format, error: Exception, limits: Limits) -> AtomAIError:
-    if isinstance(error, MemoryError):
-        return TooLarge(
-            f"{path.name} declares more data than fits into memory "
-            f"({guard.in_words(limits.budget)} can be used).",
-            remedy="Check that the file is complete, or close other programs.",
-        )
-    if isinstance(error, ImportError) and error.name:
-        package = _PACKAGES.get(error.name.partition(".")[0], error.name.partition(".")[0])
-        return MissingExtra(
-            f"{path.name} needs the package {package}, which is not installed.",
-            why=f"It reads {form.description}.",
-            remedy=f"Install it: pip install {package}",
-        )
-    reason = str(error).strip() or type(error).__name__
-    if reason.isdigit():
-        reason = type(error).__name__
-    if len(reason) > 200:
-        reason = reason[:200] + " …"
-    elif not reason.endswith((".", "!", "?")):
-        reason += "."
-    return CannotRead(
-        f"{path.name} could not be read as {form.description}: {reason}",
-        why="It is damaged, was not copied completely, or is a variant that is not known.",
-        remedy="Open it in the microscope's software and export it again, for instance as TIFF.",
-    )
-
-
 def _datasets(
     parts: list[Part], path: Path, stamp: tuple[int, int], limits: Limits
 ) -> list[Image | Spectrum]:
@@ -230,9 +193,7 @@ def _datasets(
 
 def _in_memory(pixels: Any, name: str, limits: Limits) -> Any:
     guard.check_size(name, pixels.shape[-2:], pixels.dtype.itemsize, limits)
-    native = pixels.dtype.newbyteorder("=")
-    if pixels.dtype.kind == "f" and pixels.dtype.itemsize > 8:
-        native = np.dtype(np.float64)  # 80-bit floats: nothing downstream takes them
+    native = native_type(pixels.dtype)
     if pixels.nbytes <= limits.at_once:
         if hasattr(pixels, "compute"):  # dask would leave a pool of threads behind for one small image
             pixels = pixels.compute(scheduler="synchronous")

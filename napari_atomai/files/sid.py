@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_atomai.data import layout as notes
 from napari_atomai.data.dimensions import Dimension, kind_of
 from napari_atomai.data.shaping import Part
-from napari_atomai.data.sid import Sid, said, to_part
+from napari_atomai.data.sid import Sid, said, to_part, with_note
 from napari_atomai.errors import AtomAIError, BadImage, CannotRead
-from napari_atomai.files import h5tags, usid
+from napari_atomai.files import h5tags, nsid, slabs, usid
 from napari_atomai.files.guard import Limits
 from napari_atomai.files.stored import Stored
 
@@ -136,11 +137,15 @@ def _kind(item: Any) -> str:
 def _nsid(main: Any, path: Path, limits: Limits, lazy: bool) -> list[Sid]:
     del path
     groups = {str(name): h5tags.tree(item) for name, item in main.parent.items() if _is_tags(name, item)}
+    ours = h5tags.text(main.attrs.get("written_by")).startswith(nsid.WRITTEN_BY)
+    if ours:
+        groups = h5tags.with_lists(groups, _lists(groups.get("metadata", {}).get(notes.KEY)))
     texts = {name: h5tags.text(main.attrs.get(name)) for name in _TEXTS}
     labels = h5tags.texts(main.attrs.get("DIMENSION_LABELS"), main.ndim)
     names = (said(texts["title"]), said(texts["main_data_name"]), said(texts["quantity"]))
+    turned = slabs.Turned(main) if lazy and main.ndim == 3 else None
     made = Sid(
-        Stored(main) if lazy else main[()],
+        Stored(main, turned) if lazy else main[()],
         tuple(_nsid_dimension(main, i, label, limits) for i, label in enumerate(labels)),
         title=next((name for name in names if name), main.name.rpartition("/")[2]),
         quantity=texts["quantity"],
@@ -151,7 +156,12 @@ def _nsid(main: Any, path: Path, limits: Limits, lazy: bool) -> list[Sid]:
         metadata=groups.pop("metadata", {}),
         original=groups.pop("original_metadata", {}) if set(groups) <= {"original_metadata"} else groups,
     )
-    return [made]
+    return [with_note(made, believed=ours)]
+
+
+def _lists(note: object) -> list[str]:
+    lists = notes.content(note).get(notes.LISTS)
+    return [str(path) for path in lists] if isinstance(lists, list) else []
 
 
 def _is_tags(name: str, item: Any) -> bool:

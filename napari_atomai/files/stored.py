@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,39 @@ from napari_atomai.files import slabs
 
 
 class Stored:
-    """Stands for an array that stays in the file until it is looked at; it can only be transposed."""
+    """Stands for an array that stays in the file until it is looked at; it can only be transposed.
 
-    def __init__(self, stored: Any) -> None:
-        self.stored = stored
+    Parameters
+    ----------
+    stored : h5py.Dataset, or an array of any kind
+        As it lies in the file.
+    turned : Sliced, optional
+        The same with its last dimension in front, where something reads that faster.
+    split : int
+        Dimension along which `turned` is cut into blocks.
+    """
+
+    def __init__(self, stored: Any, turned: slabs.Sliced | None = None, split: int = 0) -> None:
+        self.stored, self.turned, self.split = stored, turned, split
         self.shape, self.dtype, self.ndim = tuple(stored.shape), stored.dtype, len(stored.shape)
 
-    def transpose(self, order: tuple[int, ...]) -> Any:
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all of it."""
+        return math.prod(int(n) for n in self.shape) * int(self.dtype.itemsize)
+
+    def compute(self, scheduler: str = "") -> NDArray[Any]:
+        """Read all of it, as dask does."""
+        del scheduler
+        return np.asarray(self.stored[(slice(None),) * self.ndim])
+
+    def transpose(self, order: Sequence[int]) -> Any:
         """Make a dask array of it whose slices read no more than they need."""
-        if self.ndim == 3 and order[0] == 2 and not isinstance(self.stored, slabs.Sliced):
-            turned = slabs.Turned(self.stored)  # spectra last: read chunk by chunk
-            return slabs.lazy(_Transposed(turned, tuple((0, 1, 2)[i - 2] for i in order)), 0)
-        return slabs.lazy(_Transposed(self.stored, order), 0)
+        if self.turned is None or self.ndim != 3 or order[0] != 2:
+            return slabs.lazy(_Transposed(self.stored, tuple(order)), 0)
+        left = tuple((0, 1, 2)[i - 2] for i in order)  # what is left to do once the last is in front
+        turned = self.turned if left == (0, 1, 2) else _Transposed(self.turned, left)
+        return slabs.lazy(turned, self.split)
 
 
 class _Transposed(slabs.Sliced):

@@ -1,10 +1,9 @@
-"""TIFF: what a file declares, pages one by one, calibration RosettaSciIO leaves out, writing."""
+"""TIFF: what a file declares, its pixels as they are shown, pages one by one, writing."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -14,19 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_atomai.data.image import LENGTHS_IN_NM
-from napari_atomai.data.units import normalise_unit
+from napari_atomai.data.arrangement import COLOURS
+from napari_atomai.data.pixels import luminance
 from napari_atomai.errors import BadImage, BadOption
+from napari_atomai.files import tiff_tags
 from napari_atomai.files.atomic import replacing
 from napari_atomai.files.guard import Limits, check_size
+from napari_atomai.files.tiff_tags import NOTHING, Said
 
 _WRITABLE = ("uint8", "uint16", "float32")
 _IMAGEJ_BYTES = (4 << 30) - (64 << 20)
-_NM_PER = {2: 25.4e6, 3: 1e7}
-"""Nanometres in the resolution unit of a TIFF: 2 is the inch, 3 the centimetre."""
-
-_COARSEST_HONEST_NM = 1000.0
-"""Resolution tags usually speak of paper (72 per inch); below a micrometre they speak of a microscope."""
+_COLOUR_STEPS = 257
+"""A palette has 16 bits: so many of its steps are one of 8 bits."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,12 @@ class Series:
     nbytes : int
     planar : bool
         Colour whose channels lie in front of the pixels.
-    pixel_nm : (row, column), optional
-        Pixel size in nm where OME or the resolution tags say it.
-    said_by : str
-        Which of them does.
+    said : Said
+        What the tags say of its axes.
+    coding : Coding, optional
+        How its numbers become those that are shown; None where they are the same.
+    note : str
+        A sentence about that; empty where there is nothing to say.
     """
 
     shape: tuple[int, ...]
@@ -53,8 +53,9 @@ class Series:
     dtype: np.dtype[Any]
     nbytes: int
     planar: bool
-    pixel_nm: tuple[float, float] | None = None
-    said_by: str = ""
+    said: Said = NOTHING
+    coding: Coding | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class Contents:
     def planar(self) -> bool:
         """Whether colour channels lie in front of the pixels anywhere."""
         return any(item.planar for item in self.series)
+
+    @property
+    def coded(self) -> bool:
+        """Whether stored numbers are not those that are shown anywhere."""
+        return any(item.coding is not None for item in self.series)
 
     @property
     def nbytes(self) -> int:
@@ -97,46 +103,39 @@ def _series(file: Any, index: int) -> Series:
     item = file.series[index]
     photometric = getattr(item.keyframe.photometric, "name", "")
     planar = photometric == "RGB" and not item.axes.endswith("S")
-    size, said_by = _pixel_size(file, item.keyframe.tags, index)
-    return Series(tuple(item.shape), item.axes, np.dtype(item.dtype), int(item.nbytes), planar, size, said_by)
+    said = tiff_tags.said(file, item.keyframe.tags, index)
+    dtype, nbytes = np.dtype(item.dtype), int(item.nbytes)
+    coding, note = _coding(file, item.keyframe, dtype)
+    return Series(tuple(item.shape), item.axes, dtype, nbytes, planar, said, coding, note)
 
 
-def _pixel_size(file: Any, tags: Any, index: int) -> tuple[tuple[float, float] | None, str]:
-    if file.is_ome and (size := _ome(file.ome_metadata, index)):
-        return size, "OME metadata"
-    if file.is_imagej:  # RosettaSciIO knows the unit "micron" only
-        unit = normalise_unit((file.imagej_metadata or {}).get("unit"))
-        factor = LENGTHS_IN_NM.get(unit)
-        return (_resolution(tags, factor), "ImageJ metadata") if factor else (None, "")
-    unit = tags.get("ResolutionUnit")
-    size = _resolution(tags, _NM_PER.get(int(unit.value))) if unit is not None else None
-    return (size, "resolution tags") if size and max(size) < _COARSEST_HONEST_NM else (None, "")
+Coding = Callable[[NDArray[Any]], NDArray[Any]]
+"""Turns stored numbers into those that are shown."""
 
 
-def _ome(xml: str | None, index: int) -> tuple[float, float] | None:
-    pixels = re.findall(r"<(?:\w+:)?Pixels\b[^>]*>", xml or "")
-    if index >= len(pixels):
-        return None
-    sizes = []
-    for axis in "YX":
-        size = re.search(rf'\bPhysicalSize{axis}="([^"]*)"', pixels[index])
-        unit = re.search(rf'\bPhysicalSize{axis}Unit="([^"]*)"', pixels[index])
-        factor = LENGTHS_IN_NM.get(normalise_unit(unit[1] if unit else "µm"))  # the schema's default
-        if size is None or factor is None:
-            return None
-        sizes.append(float(size[1]) * factor)
-    return sizes[0], sizes[1]
+def _coding(file: Any, page: Any, dtype: np.dtype[Any]) -> tuple[Coding | None, str]:
+    photometric = getattr(page.photometric, "name", "")
+    if photometric == "MINISWHITE" and dtype.kind not in "ub":
+        return None, "The file shows white as the smallest number: the numbers are kept as measured."
+    if photometric == "MINISWHITE":
+        most = True if dtype.kind == "b" else 2 ** int(page.bitspersample) - 1
+        return partial(_turned_round, most), "The file stores white as 0: its numbers are turned round."
+    colours = page.colormap if photometric == "PALETTE" else None
+    if colours is None or dtype.kind != "u":
+        return None, ""
+    if file.is_imagej:
+        return None, "Its colours are ImageJ's lookup table: the numbers are taken, not the colours."
+    table = luminance(colours.T[None])[0] / np.float32(_COLOUR_STEPS)
+    return partial(_looked_up, table), "The file stores numbers of colours: turned into their luminance."
 
 
-def _resolution(tags: Any, factor: float | None) -> tuple[float, float] | None:
-    sizes = []
-    for name in ("YResolution", "XResolution"):
-        tag = tags.get(name)
-        count, per = tag.value if tag is not None else (0, 1)
-        if factor is None or not count or not per:
-            return None
-        sizes.append(factor * per / count)
-    return sizes[0], sizes[1]
+def _turned_round(most: int, stored: NDArray[Any]) -> NDArray[Any]:
+    return ~stored if stored.dtype.kind == "b" else stored.dtype.type(most) - stored
+
+
+def _looked_up(table: NDArray[np.float32], stored: NDArray[Any]) -> NDArray[np.float32]:
+    grey: NDArray[np.float32] = table[np.minimum(stored, len(table) - 1)]
+    return grey
 
 
 def bare_parts(contents: Contents) -> list[dict[str, Any]]:
@@ -145,40 +144,9 @@ def bare_parts(contents: Contents) -> list[dict[str, Any]]:
     parts = []
     for item in contents.series:
         letters = item.axes.replace("S", "") + "S" * item.axes.count("S")
-        axes = [{"name": "sample" if letter == "S" else names.get(letter)} for letter in letters]
+        axes = [dict(COLOURS) if letter == "S" else {"name": names.get(letter)} for letter in letters]
         parts.append({"data": None, "axes": axes, "reader": "tifffile"})
     return parts
-
-
-def calibrated(part: dict[str, Any], series: Series) -> dict[str, Any]:
-    """Fill in the pixel size that OME or the resolution tags say, where RosettaSciIO says none."""
-    spatial = {"height": 0, "y": 0, "width": 1, "x": 1}
-    axes = [axis for axis in part["axes"] if axis.get("name") in spatial]
-    fei = _fei((part.get("original_metadata") or {}).get("fei_metadata") or {})
-    for axis in axes:
-        if fei is not None:  # RosettaSciIO takes the width of a pixel for its height
-            axis.update(scale=fei[spatial[axis["name"]]], units="nm")
-        elif axis.get("units") == "m":
-            axis.update(scale=axis["scale"] * 1e9, offset=axis.get("offset", 0) * 1e9, units="nm")
-    if series.pixel_nm is None or any(axis.get("units") for axis in axes):
-        return part
-    for axis in axes:
-        axis.update(scale=series.pixel_nm[spatial[axis["name"]]], units="nm")
-    return {**part, "notes": (f"The pixel size is taken from the file's {series.said_by}.",)}
-
-
-def _fei(tags: Mapping[str, Any]) -> tuple[float, float] | None:
-    try:
-        scan = tags["Scan"]
-        return float(scan["PixelHeight"]) * 1e9, float(scan["PixelWidth"]) * 1e9
-    except (KeyError, TypeError, ValueError):
-        pass
-    try:
-        beam, image = tags["IRBeam"], tags["Image"]
-        rows = float(beam["VFW"]) / float(image["ResolutionY"])
-        return rows * 1e9, float(beam["HFW"]) / float(image["ResolutionX"]) * 1e9
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
 
 
 def pixels(path: Path, index: int, series: Series, limits: Limits) -> Any:
@@ -193,7 +161,20 @@ def pixels(path: Path, index: int, series: Series, limits: Limits) -> Any:
             array = file.asarray(series=index)
     else:
         array = _page_by_page(path, index, series)
+    if series.coding is not None:
+        array = _decoded(array, series.coding)
     return np.moveaxis(array, series.axes.index("S"), -1) if series.planar and "S" in series.axes else array
+
+
+def _decoded(array: Any, coding: Coding) -> Any:
+    import dask.array as da
+
+    if type(array) is np.ndarray:
+        return coding(array)
+    if isinstance(array, np.ndarray):  # mapped from the file
+        chunks = (*(1,) * (array.ndim - 2), -1, -1)
+        array = da.from_array(array, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+    return array.map_blocks(coding, meta=coding(np.empty((0,) * array.ndim, array.dtype)))
 
 
 def _page_by_page(path: Path, index: int, series: Series) -> Any:

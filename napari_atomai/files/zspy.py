@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from napari_atomai.errors import CannotRead
 from napari_atomai.files.guard import Limits, check_size, too_large
-from napari_atomai.files.slabs import Box, Sliced, Turned, lazy
+from napari_atomai.files.slabs import Box, Sliced, Turned
+from napari_atomai.files.stored import Stored
 
 Part = dict[str, Any]
 
@@ -49,6 +50,12 @@ def read_zspy(path: Path, limits: Limits) -> list[Part]:
         If a dataset declares more than the budget and than is stored.
     """
     store = _Store(path)
+    if store.has("zarr.json"):
+        raise CannotRead(
+            f"{path.name} is in zarr 3.",
+            why="Only version 2 is read, in which HyperSpy has written its .zspy files.",
+            remedy="Save it with HyperSpy as .hspy.",
+        )
     if store.json(".zattrs").get("file_format") != "ZSpy":
         raise CannotRead(
             f"{path.name} is no ZSPY of zarr version 2.",
@@ -142,11 +149,7 @@ def _signal(store: _Store, group: str, limits: Limits) -> Part:
     else:
         if array.nbytes > limits.budget and array.nbytes > _BEST_RATIO * store.stored(f"{group}/data"):
             raise too_large(f"{store.path.name}, {group},", array.shape, array.nbytes, limits)
-        spectral = [not axis.get("navigate") for axis in axes]
-        if array.ndim == 3 and spectral == [False, False, True]:
-            data, axes = lazy(Turned(array), 1), [axes[2], *axes[:2]]
-        else:
-            data = lazy(array, 0)
+        data = Stored(array, Turned(array) if array.ndim == 3 else None, 1)
     return {
         "data": data,
         "axes": axes,

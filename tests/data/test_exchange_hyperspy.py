@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import warnings
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -17,6 +19,9 @@ from hypothesis import strategies as st
 from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.errors import BadImage, BadOption, MissingExtra
+from napari_atomai.files.guard import Limits
+from napari_atomai.files.reading import read, read_all
+from napari_atomai.files.writing import write_hspy, write_nsid
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -225,3 +230,76 @@ def test_without_hyperspy_one_sentence_says_how_to_get_it(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "hyperspy.api", None)
     with pytest.raises(MissingExtra, match=r'pip install "napari-atomai\[hyperspy\]"'):
         Image.from_array(np.ones((4, 4))).to_hyperspy()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_hyperspy_changes_does_not_change_the_image(kind: str) -> None:
+    for dataset in (_of(_signal(kind)), dataclasses.replace(_of(_signal(kind)), metadata={})):
+        before = np.array(_pixels(dataset))
+        signal = dataset.to_hyperspy()
+        assert signal.data.flags.writeable
+        signal.data *= 2
+        np.testing.assert_array_equal(_pixels(dataset), before)
+
+
+def test_pixels_that_are_mapped_from_a_file_make_a_lazy_signal(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(60.0).reshape(3, 4, 5))
+    (image,) = read(tmp_path / "a.npy", limits=Limits(bytes_at_once=1))
+    assert isinstance(image.pixels, np.memmap)
+    signal = image.to_hyperspy()
+    assert signal._lazy
+    np.testing.assert_array_equal(np.asarray(signal.data), image.pixels)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_big_endian_signals_come_in_the_byte_order_of_the_computer(lazy: bool) -> None:
+    for kind in ("picture", "spectrum image", "spectrum"):
+        signal = _signal(kind, lazy=lazy, dtype=">f4")
+        dataset = _of(signal)
+        assert _pixels(dataset).dtype == np.dtype("f4")
+        assert _pixels(dataset).dtype.isnative
+        np.testing.assert_array_equal(np.asarray(dataset.to_hyperspy().data), np.asarray(signal.data))
+    assert Image.from_array(np.ones((4, 5), ">i2")).pixels.dtype.isnative
+
+
+def test_a_signal_without_a_title_stays_without_one() -> None:
+    signal = _signal("picture")
+    signal.metadata.General.title = ""
+    image = Image.from_hyperspy(signal)
+    assert image.name == "signal"
+    assert image.to_hyperspy().metadata.General.title == ""
+    assert dataclasses.replace(image, name="new").to_hyperspy().metadata.General.title == "new"
+    del signal.metadata.General.title
+    assert not Image.from_hyperspy(signal).to_hyperspy().metadata.General.title
+
+
+def _formula(navigate: bool = False) -> Any:
+    return {"expression": "a / (x + 1) + b", "a": 1240.0, "b": 100.0, "name": "Wavelength", "units": "nm",
+            "navigate": navigate, "x": {"size": 5, "scale": 2.0, "offset": 1.0}}  # fmt: skip
+
+
+@pytest.mark.parametrize("scanned", [(), (3,), (3, 4)])
+def test_an_axis_given_by_a_formula_comes_back_as_one(scanned: tuple[int, ...]) -> None:
+    axes = [{"size": size, "navigate": True, "name": name} for size, name in zip(scanned, "yx", strict=False)]
+    signal = hs.signals.Signal1D(np.random.default_rng(1).random((*scanned, 5)), axes=[*axes, _formula()])
+    dataset = _of(signal)
+    assert any("not evenly spaced" in note for note in dataset.notes)
+    back = dataset.to_hyperspy()
+    np.testing.assert_array_equal(back.data, signal.data)
+    axis, given_axis = (one.axes_manager.signal_axes[0] for one in (back, signal))
+    assert type(axis) is type(given_axis)
+    np.testing.assert_allclose(axis.axis, given_axis.axis)
+    assert axis.get_axis_dictionary() == given_axis.get_axis_dictionary()
+
+
+def test_signals_with_a_formula_are_written_and_opened(tmp_path: Path) -> None:
+    signal = hs.signals.Signal1D(
+        np.arange(15.0).reshape(3, 5), axes=[{"size": 3, "navigate": True}, _formula()]
+    )
+    line = Spectrum.from_hyperspy(signal)
+    write_hspy([line], tmp_path / "a.hspy")
+    again = hs.load(str(tmp_path / "a.hspy"))
+    np.testing.assert_allclose(again.axes_manager[-1].axis, signal.axes_manager[-1].axis)
+    write_nsid([line], tmp_path / "a.h5")
+    (from_nsid,) = read_all(tmp_path / "a.h5")
+    np.testing.assert_array_equal(from_nsid.values, signal.data)

@@ -19,6 +19,7 @@ import pytest
 
 from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.spectrum import Spectrum
+from napari_atomai.data.understood import understood
 from napari_atomai.errors import BadImage, BadOption, MissingExtra
 
 Kind = enum.Enum("Kind", "SPATIAL RECIPROCAL SPECTRAL TEMPORAL CHANNEL POINT_CLOUD UNKNOWN")
@@ -217,3 +218,70 @@ def test_without_sidpy_one_sentence_says_how_to_get_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "sidpy", None)
     with pytest.raises(MissingExtra, match=r'pip install "napari-atomai\[sid\]"'):
         Image.from_array(np.ones((4, 4))).to_sidpy()
+
+
+ODD: dict[str, tuple[Axis, ...]] = {
+    "(x, z)": (Axis("x", 0.1, 0, "nm"), Axis("z", 0.3, 0, "nm")),
+    "no names": (Axis(""), Axis(""), Axis("")),
+    "one name": (Axis("x", 0.1, 0, "nm"),) * 4,
+    "names that sidpy has": (Axis("T", 1, 0, "s"), Axis("shape", 1, 0, "nm"), Axis("T_axis", 1, 0, "nm")),
+    "backwards": (Axis("y", -0.1, 7.5, "nm"), Axis("x", -0.2, 3, "nm")),
+    "one frame": (Axis("t", 0.25, 3, "s"), Axis("y", 0.1, 0, "nm"), Axis("x", 0.1, 0, "nm")),
+    "4D-STEM": (Axis("y", 1, 0, "nm"), Axis("x", 2, 0, "nm"), Axis("y"), Axis("x")),
+}
+
+
+def _odd(name: str) -> Image:
+    axes = ODD[name]
+    shape = (1 if name == "one frame" else 4, *range(5, 4 + len(axes)))
+    tags = {"understood": {"Acquisition_instrument": {"TEM": {"beam_energy": 200.0}}}}
+    return Image(np.random.default_rng(2).random(shape), axes, name, metadata=tags)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_axes_of_any_name_come_back_from_sidpy(sidpy: Any, name: str) -> None:
+    image = _odd(name)
+    dataset = image.to_sidpy()
+    assert len({dataset._axes[i].name for i in range(dataset.ndim)}) == dataset.ndim
+    again = Image.from_sidpy(dataset)
+    assert again.axes == image.axes
+    np.testing.assert_array_equal(np.asarray(again.pixels), image.pixels)
+    assert [fact.text for fact in understood(again) if fact.name == "Acceleration voltage"] == ["200 kV"]
+    twice = Image.from_sidpy(again.to_sidpy())
+    assert twice.axes == image.axes
+    np.testing.assert_array_equal(np.asarray(twice.pixels), image.pixels)
+
+
+def _other(sidpy: Any, dataset: Any, order: Any, renamed: str = "") -> Any:
+    """The same with its dimensions in another order, as a user of sidpy may have brought them."""
+    other = sidpy.Dataset.from_array(np.asarray(dataset).transpose(order), title=dataset.title)
+    for place, i in enumerate(order):
+        axis = dataset._axes[i]
+        name = renamed if renamed and place == 0 else axis.name
+        kind = axis.dimension_type.name
+        other.set_dimension(place, sidpy.Dimension(np.asarray(axis), name, axis.quantity, axis.units, kind))
+    other.metadata = dict(dataset.metadata)
+    return other
+
+
+def test_dimensions_in_another_order_are_still_known_by_their_names(sidpy: Any) -> None:
+    image = _odd("(x, z)")
+    again = Image.from_sidpy(_other(sidpy, image.to_sidpy(), (1, 0)))
+    assert again.axes == image.axes
+    np.testing.assert_array_equal(np.asarray(again.pixels), image.pixels)
+
+
+def test_a_renamed_dimension_is_taken_for_what_it_is_now(sidpy: Any) -> None:
+    dataset = _odd("(x, z)").to_sidpy()
+    names = {dataset._axes[i].name for i in range(2)}
+    again = Image.from_sidpy(_other(sidpy, dataset, (0, 1), renamed="y"))
+    assert {axis.name for axis in again.axes} == {"y", *names} - {dataset._axes[0].name}
+
+
+def test_dimensions_of_sidpy_files_name_the_voltage_in_their_own_way(sidpy: Any) -> None:
+    given = _dataset(sidpy, (X, Y), "IMAGE")
+    given.metadata = {
+        "experiment": {"acceleration_voltage": np.float32(200000), "exposure_time": np.int64(2)}
+    }
+    facts = {fact.name: fact.text for fact in understood(Image.from_sidpy(given))}
+    assert (facts["Acceleration voltage"], facts["Exposure"]) == ("200 kV", "2 s")

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from napari_atomai.data.image import Axis
+from napari_atomai.data.understood import understood
 from napari_atomai.errors import BadImage, CannotRead, TooLarge
 from napari_atomai.files.guard import Limits
 from napari_atomai.files.reading import can_read, read, read_all
@@ -35,13 +37,27 @@ def test_a_blockfile_is_read_as_rosettasciio_reads_it(shared_data: Path) -> None
     np.testing.assert_array_equal(image.pixels, part["data"])
     assert image.shape == (3, 2, 144, 144)
     assert [axis.name for axis in image.axes] == ["y", "x", "ky", "kx"]
-    assert [axis.unit for axis in image.axes] == ["nm", "nm", "mm", "mm"]
-    scales = [axis["scale"] * factor for axis, factor in zip(part["axes"], (1, 1, 10, 10), strict=True)]
-    assert [axis.scale for axis in image.axes] == pytest.approx(scales)
+    scales = [axis["scale"] for axis in part["axes"]]
+    assert image.axes[:2] == (Axis("y", scales[0], 0, "nm"), Axis("x", scales[1], 0, "nm"))
+    assert image.axes[2:] == (Axis("ky"), Axis("kx"))  # centimetres of the detector are none of the sample
+    assert image.pixel_size is None
+    assert not any(fact.name in ("Field of view", "Pixel size") for fact in understood(image))
+    said = [note for note in image.notes if "on the detector" in note]
+    assert f"{10 * scales[2]:.4g} mm" in said[0]
     header = part["original_metadata"]["blockfile_header"]
     tags = image.metadata["original"]
     assert {tag: header[tag] for tag in tags if tag != "Note"} == {t: tags[t] for t in tags if t != "Note"}
     assert tags["Note"] == header["Note"]
+
+
+def test_a_blockfile_without_a_detector_scale_says_nothing_of_it(tmp_path: Path, attacks: ModuleType) -> None:
+    attacks.blo(tmp_path / "a.blo")
+    content = bytearray((tmp_path / "a.blo").read_bytes())
+    struct.pack_into("<H", content, 50, 0)  # SDP
+    (tmp_path / "a.blo").write_bytes(content)
+    (image,) = read(tmp_path / "a.blo")
+    assert [axis.unit for axis in image.axes[2:]] == ["pixel", "pixel"]
+    assert not any("detector" in note for note in image.notes)
 
 
 def test_patterns_of_a_large_blockfile_are_read_one_by_one(tmp_path: Path, attacks: ModuleType) -> None:
