@@ -88,6 +88,10 @@ class BadModel(AtomAIError, ValueError):
     """A model file or its card does not hold together."""
 
 
+class Diverged(AtomAIError, FloatingPointError):
+    """The loss of a training is no longer a number; the net has the best weights from before."""
+
+
 class MissingExtra(AtomAIError, ImportError):
     """An optional library is needed and not installed."""
 

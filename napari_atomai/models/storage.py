@@ -1,12 +1,17 @@
-"""Find a model by its name or path, and open it once."""
+"""Find a model by its name or path, open it once, and save it."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_atomai.errors import UnknownOption
+from napari_atomai.errors import BadModel, UnknownOption
 from napari_atomai.files.weights import Weights, read_weights
+
+if TYPE_CHECKING:  # they bring torch
+    from napari_atomai.models.segmentor import Segmentor
+    from napari_atomai.trainers.ensemble import Ensemble
 
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 """Folder of the models that ship with the package."""
@@ -18,7 +23,7 @@ def bundled_models() -> dict[str, Path]:
 
 
 def model_path(name: str) -> Path:
-    """Return the file of a bundled model, or the path itself when `name` is one.
+    """Return the file of a bundled model, or of a path, whose ".safetensors" may be left out.
 
     Raises
     ------
@@ -31,6 +36,9 @@ def model_path(name: str) -> Path:
     path = Path(name).expanduser()
     if path.suffix == ".safetensors" or path.is_file():
         return path.resolve()
+    whole = path.with_name(path.name + ".safetensors")
+    if whole.is_file():
+        return whole.resolve()
     raise UnknownOption("model", name, known)
 
 
@@ -45,3 +53,64 @@ def load_weights(name: str) -> Weights:
 def _load(path: Path, changed: int) -> Weights:
     del changed  # part of the key: a file that was replaced is read again
     return read_weights(path)
+
+
+def load_model(path: str | Path) -> Segmentor:
+    """Open a model that was saved, ready to predict and to go on with its training.
+
+    Parameters
+    ----------
+    path : str or path
+        A .safetensors file, or the name of a bundled model.
+
+    Raises
+    ------
+    CannotRead, BadModel, UnknownOption
+        If there is no such file, it is not whole, or it holds a net that is not known here.
+    """
+    from napari_atomai.models.segmentor import Segmentor
+    from napari_atomai.trainers.saving import read_run
+
+    found = model_path(str(path))
+    weights = load_weights(str(path))
+    if weights.card.members > 1:
+        raise BadModel(
+            f"{found.name} holds an ensemble of {weights.card.members} nets.",
+            remedy="Open it with load_ensemble.",
+        )
+    return Segmentor.of_weights(weights, read_run(found))
+
+
+def load_pretrained_model(name: str = "atoms") -> Segmentor:
+    """Open a model that ships with the package, by its name; nothing is downloaded.
+
+    Of an ensemble this is the first net; `load_ensemble` opens all of them.
+
+    Raises
+    ------
+    UnknownOption
+        If there is none of that name; the nearest is given.
+    """
+    from napari_atomai.models.segmentor import Segmentor
+
+    if name not in bundled_models():
+        raise UnknownOption("bundled model", name, bundled_models())
+    return Segmentor.of_weights(load_weights(name).of_members()[0])
+
+
+def save_model(model: Segmentor | Ensemble, path: str | Path) -> Path:
+    """Write a model or an ensemble to one safetensors file; see `Segmentor.save_model`."""
+    return model.save_model(path)
+
+
+def load_ensemble(path: str | Path) -> Ensemble:
+    """Open an ensemble that was saved.
+
+    Raises
+    ------
+    CannotRead, BadModel
+        If there is no such file, it is not whole, or its net is not known here.
+    """
+    from napari_atomai.trainers.ensemble import Ensemble
+
+    return Ensemble.of_weights(load_weights(str(path)))

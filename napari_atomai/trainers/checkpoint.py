@@ -21,7 +21,7 @@ _TREE = "napari_atomai.state"
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a state; an existing file stays whole until the new one is."""
     tensors: dict[str, torch.Tensor] = {}
-    tree = json.dumps(_taken_apart(state, tensors))
+    tree = json.dumps(taken_apart(state, tensors))
     write_tensors(path, {name: tensor.cpu().numpy() for name, tensor in tensors.items()}, {_TREE: tree})
 
 
@@ -38,7 +38,7 @@ def load_state(path: Path) -> dict[str, Any]:
     arrays, metadata = read_tensors(path)
     try:
         tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-        state = _put_together(json.loads(metadata[_TREE]), tensors)
+        state = put_together(json.loads(metadata[_TREE]), tensors)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise BadModel(
             f"{path.name} is not the state of a training run: {error!r}.",
@@ -49,23 +49,25 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _taken_apart(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
+def taken_apart(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """Return a tree without its tensors, which are put into `tensors`; the rest is JSON."""
     if isinstance(node, torch.Tensor):
         name = str(len(tensors))
         tensors[name] = node.detach().contiguous()
         return {"tensor": name}
     if isinstance(node, dict):  # JSON would turn the keys into strings
-        return {"pairs": [[key, _taken_apart(value, tensors)] for key, value in node.items()]}
+        return {"pairs": [[key, taken_apart(value, tensors)] for key, value in node.items()]}
     if isinstance(node, list | tuple):
-        return [_taken_apart(value, tensors) for value in node]
+        return [taken_apart(value, tensors) for value in node]
     return node
 
 
-def _put_together(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
+def put_together(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """Return the tree that `taken_apart` took apart; tuples have become lists."""
     if isinstance(node, list):
-        return [_put_together(value, tensors) for value in node]
+        return [put_together(value, tensors) for value in node]
     if isinstance(node, dict) and "tensor" in node:
         return tensors[node["tensor"]]
     if isinstance(node, dict):
-        return {key: _put_together(value, tensors) for key, value in node["pairs"]}
+        return {key: put_together(value, tensors) for key, value in node["pairs"]}
     return node

@@ -1,0 +1,88 @@
+"""Augmentation on the way from the images to the net: a recipe, or a function of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_atomai.errors import BadOption
+from napari_atomai.prepare.augment import Augment, augmented
+from napari_atomai.prepare.scaling import Scaling
+from napari_atomai.trainers.options import Augmentation
+
+
+def augmentation(asked: Any, scaling: Scaling | None = None) -> Augmentation | None:
+    """Return the function that augments a batch, or None.
+
+    What it gives is scaled again: in use the net sees images scaled with their noise, gradients and
+    outliers, and so it must in training.
+
+    Parameters
+    ----------
+    asked : None, Augment, mapping or function
+        A recipe or its options, or a function ``(images, labels, generator) -> (images, labels)`` of tensors
+        (n, c, y, x) and (n, y, x).
+    scaling : Scaling, optional
+        Of the intensities in use.
+
+    Raises
+    ------
+    UnknownOption, BadOption
+        If it is none of them.
+    """
+    if asked is None:
+        return None
+    if isinstance(asked, Mapping):
+        asked = Augment.of(asked)
+    if isinstance(asked, Augment):
+        return _scaled(_by_recipe(asked), scaling)
+    if callable(asked):
+        return _scaled(_checked(asked), scaling)
+    raise BadOption(
+        f"The augmentation is a {type(asked).__name__}.",
+        remedy="Give an Augment recipe, its options as a dict, or a function "
+        "(images, labels, generator) -> (images, labels).",
+    )
+
+
+def _by_recipe(recipe: Augment) -> Augmentation:
+    def augment(
+        images: torch.Tensor, labels: torch.Tensor, random: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return augmented(images, labels, recipe, random)
+
+    return augment
+
+
+def _scaled(augment: Augmentation, scaling: Scaling | None) -> Augmentation:
+    if scaling is None or scaling.kind == "none":
+        return augment
+
+    def rescaled(
+        images: torch.Tensor, labels: torch.Tensor, random: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        new, marked = augment(images, labels, random)
+        seen = scaling.apply(np.moveaxis(new.cpu().numpy(), 1, -1))
+        return torch.from_numpy(np.ascontiguousarray(np.moveaxis(seen, -1, 1))).to(new.device), marked
+
+    return rescaled
+
+
+def _checked(own: Augmentation) -> Augmentation:
+    def augment(
+        images: torch.Tensor, labels: torch.Tensor, random: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        new, marked = own(images, labels, random)
+        if len(new) != len(images) or new.shape[2:] != marked.shape[1:] or len(new) != len(marked):
+            raise BadOption(
+                f"The augmentation made images {tuple(new.shape)} and labels {tuple(marked.shape)} of "
+                f"{tuple(images.shape)} and {tuple(labels.shape)}.",
+                why="Every image needs its label, and none may be dropped.",
+                remedy="Return as many images as came in, and labels of their size.",
+            )
+        return new, marked
+
+    return augment

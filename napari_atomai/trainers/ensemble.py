@@ -1,0 +1,338 @@
+"""Ensembles: several nets for the same task, whose disagreement tells how sure they are."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, Unpack, overload
+
+from numpy.typing import ArrayLike
+from torch import nn
+
+from napari_atomai.data.card import ModelCard
+from napari_atomai.data.progress import Progress, finish
+from napari_atomai.errors import BadModel, BadOption
+from napari_atomai.files.weights import Weights as File
+from napari_atomai.nets.registry import describe_net
+from napari_atomai.prepare.scaling import Scaling
+from napari_atomai.trainers.averaging import Weights, copied
+from napari_atomai.trainers.loop import Trainer
+from napari_atomai.trainers.members import counted, fresh, member_seed, trained_apart, trained_swag
+from napari_atomai.trainers.options import Asked, TrainingWords
+from napari_atomai.trainers.saving import give, net_of, with_suffix, write_members
+from napari_atomai.trainers.segmentation import Labelled, SegTrainer
+from napari_atomai.trainers.task import Pairs
+
+Result = tuple[nn.Module, "Ensemble"]
+
+
+class Ensemble(Sequence[Weights]):
+    """The members of an ensemble: a sequence of their weights, as torch's ``state_dict`` gives them.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        Takes the weights of any member.
+    members : sequence of dict
+        At least one.
+    card : ModelCard, optional
+        Without it the ensemble cannot be saved.
+    scaling : Scaling
+        Of intensities, in training and in prediction.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        members: Sequence[Weights],
+        card: ModelCard | None = None,
+        scaling: Scaling | None = None,
+    ) -> None:
+        if not members:
+            raise BadOption("An ensemble has at least one member.", remedy="Train some.")
+        self.net, self.members, self.card = net, list(members), card
+        self.scaling = scaling if scaling is not None else Scaling()
+
+    @overload
+    def __getitem__(self, index: int) -> Weights: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Weights]: ...
+    def __getitem__(self, index: int | slice) -> Weights | list[Weights]:
+        return self.members[index]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def nets(self) -> Iterator[nn.Module]:
+        """Yield the members as nets, each a copy made when it is asked for."""
+        for member in self.members:
+            net = copy.deepcopy(self.net)
+            net.load_state_dict(member)
+            yield net.eval()
+
+    def save_model(self, path: str | Path) -> Path:
+        """Write all members and their card to one safetensors file, and return its path.
+
+        Raises
+        ------
+        BadModel
+            If the net has no name by which it could be built again.
+        """
+        if self.card is None:
+            describe_net(self.net)  # says how to give the net a name
+            raise BadModel("The ensemble has no card.", remedy="Save one that EnsembleTrainer made.")
+        full = with_suffix(path)
+        write_members(full, self.card.model_copy(update={"name": full.stem}), self.members)
+        return full
+
+    @classmethod
+    def of_weights(cls, weights: File) -> Self:
+        """Return the ensemble of an opened file."""
+        card, net = weights.card, net_of(weights)
+        members = []
+        for member in reversed(weights.of_members()):  # the net is left with the first
+            give(net, member)
+            members.append(copied(net))
+        scaling = Scaling.of(card.scaling) if card.scaling else Scaling(kind="none")
+        return cls(net, members[::-1], card, scaling)
+
+
+class EnsembleTrainer:
+    """Trains ensembles of nets that give a class to every pixel.
+
+    Parameters
+    ----------
+    model : str or torch.nn.Module
+        "Unet", "dilnet", "SegResNet", "ResHedNet", a registered net of your own, or a net itself.
+    nb_classes : int
+        1: objects against background. K of 2 or more: labels 0 to K - 1, background last.
+    channels, net_options, seed, scaling, class_names
+        See `napari_atomai.trainers.segmentation.SegTrainer`.
+
+    Notes
+    -----
+    Every strategy returns ``(net, ensemble)``, which `napari_atomai.predictors.ensemble.EnsemblePredictor`
+    takes. Deep ensembles: Lakshminarayanan et al., arXiv:1612.01474. SWAG: Maddox et al., arXiv:1902.02476.
+    """
+
+    def __init__(
+        self,
+        model: str | nn.Module = "Unet",
+        nb_classes: int = 1,
+        *,
+        channels: int = 1,
+        net_options: Mapping[str, Any] | None = None,
+        seed: int = 1,
+        scaling: Scaling | None = None,
+        class_names: Sequence[str] = (),
+    ) -> None:
+        self.base = SegTrainer(
+            model,
+            nb_classes,
+            channels=channels,
+            net_options=net_options,
+            seed=seed,
+            scaling=scaling,
+            class_names=class_names,
+        )
+        self.members: list[Weights] = []
+        """Those trained so far; they stay when a later one fails or the work is stopped."""
+        self._asked = Asked({})
+
+    def compile_ensemble_trainer(self, **options: Unpack[TrainingWords]) -> None:
+        """Set options of the training for all strategies; each may change them again.
+
+        Parameters
+        ----------
+        **options
+            See `napari_atomai.trainers.options.TrainingOptions`.
+
+        Raises
+        ------
+        UnknownOption, BadOption
+            If there is no such option (the nearest is named) or a value is not allowed.
+        """
+        self._asked = Asked(options)
+
+    def train_ensemble_from_scratch(
+        self,
+        X_train: ArrayLike,
+        y_train: ArrayLike,
+        X_test: ArrayLike | None = None,
+        y_test: ArrayLike | None = None,
+        n_models: int = 10,
+        **options: Unpack[TrainingWords],
+    ) -> Result:
+        """Train every member from random weights of its own, on batches in an order of its own.
+
+        Parameters
+        ----------
+        X_train, X_test : array, shape (n, y, x) or (n, y, x, c)
+            Images; some are set aside for testing if no test images are given.
+        y_train, y_test : array, shape (n, y, x) or (n, y, x, nb_classes)
+            Labels.
+        n_models : int
+            How many members.
+        **options
+            See `napari_atomai.trainers.options.TrainingOptions`.
+
+        Returns
+        -------
+        net : torch.nn.Module
+            With the weights of the member that has the lowest test loss.
+        ensemble : Ensemble
+        """
+        data = Labelled(X_train, y_train, X_test, y_test)
+        return finish(self.training_from_scratch(data, n_models, **options))
+
+    def training_from_scratch(
+        self, data: Labelled, n_models: int = 10, **options: Unpack[TrainingWords]
+    ) -> Generator[Progress, None, Result]:
+        """Train as `train_ensemble_from_scratch` does, and yield Progress."""
+        asked, pairs = self._begun(data, n_models, options)
+
+        def make(index: int) -> Trainer:
+            return self._run(
+                fresh(self.base.model, member_seed(self.base.seed, index), self.base.fresh_net),
+                pairs,
+                asked,
+                index,
+            )
+
+        results = yield from trained_apart(make, n_models, self.members)
+        best = min(range(n_models), key=lambda index: results[index].test_loss)
+        self.base.net.load_state_dict(self.members[best])
+        return self._result(asked, [result.test_loss for result in results])
+
+    def train_ensemble_from_baseline(
+        self,
+        X_train: ArrayLike,
+        y_train: ArrayLike,
+        X_test: ArrayLike | None = None,
+        y_test: ArrayLike | None = None,
+        n_models: int = 10,
+        *,
+        basemodel: nn.Module | None = None,
+        training_cycles_ensemble: int = 100,
+        **options: Unpack[TrainingWords],
+    ) -> Result:
+        """Train one net, and from its weights every member, with a fresh optimizer and an order of its own.
+
+        Parameters
+        ----------
+        X_train, X_test : array, shape (n, y, x) or (n, y, x, c)
+            Images; some are set aside for testing if no test images are given.
+        y_train, y_test : array, shape (n, y, x) or (n, y, x, nb_classes)
+            Labels.
+        n_models : int
+            How many members.
+        basemodel : torch.nn.Module, optional
+            A trained net to begin from, instead of training one.
+        training_cycles_ensemble : int
+            Cycles of each member; those of the base are `training_cycles`.
+        **options
+            See `napari_atomai.trainers.options.TrainingOptions`.
+
+        Returns
+        -------
+        net : torch.nn.Module
+            The base.
+        ensemble : Ensemble
+        """
+        return finish(
+            self.training_from_baseline(
+                Labelled(X_train, y_train, X_test, y_test),
+                n_models,
+                basemodel=basemodel,
+                training_cycles_ensemble=training_cycles_ensemble,
+                **options,
+            )
+        )
+
+    def training_from_baseline(
+        self,
+        data: Labelled,
+        n_models: int = 10,
+        *,
+        basemodel: nn.Module | None = None,
+        training_cycles_ensemble: int = 100,
+        **options: Unpack[TrainingWords],
+    ) -> Generator[Progress, None, Result]:
+        """Train as `train_ensemble_from_baseline` does, and yield Progress."""
+        asked, pairs = self._begun(data, n_models, options)
+        short = asked.updated({"training_cycles": training_cycles_ensemble})
+        cycles = 0 if basemodel is not None else asked.options.training_cycles
+        of = cycles + n_models * training_cycles_ensemble
+        if basemodel is not None:
+            self.base.net.load_state_dict(basemodel.state_dict())
+        else:
+            base = self.base.run_of(self.base.net, pairs, asked)
+            yield from counted(base.training(), 0, of, "base model")
+
+        def make(index: int) -> Trainer:
+            return self._run(copy.deepcopy(self.base.net), pairs, short, index)
+
+        work = trained_apart(make, n_models, self.members)
+        losses = [result.test_loss for result in (yield from counted(work, cycles, of))]
+        return self._result(asked, losses)
+
+    def train_swag(
+        self,
+        X_train: ArrayLike,
+        y_train: ArrayLike,
+        X_test: ArrayLike | None = None,
+        y_test: ArrayLike | None = None,
+        n_models: int = 10,
+        **options: Unpack[TrainingWords],
+    ) -> Result:
+        """Train one net, and draw members from a Gaussian around the last part of its trajectory.
+
+        Parameters
+        ----------
+        X_train, X_test : array, shape (n, y, x) or (n, y, x, c)
+            Images; some are set aside for testing if no test images are given.
+        y_train, y_test : array, shape (n, y, x) or (n, y, x, nb_classes)
+            Labels.
+        n_models : int
+            How many members.
+        **options
+            See `napari_atomai.trainers.options.TrainingOptions`; weights are collected from `swa_start` on.
+
+        Returns
+        -------
+        net : torch.nn.Module
+            With the mean weights.
+        ensemble : Ensemble
+        """
+        return finish(self.training_swag(Labelled(X_train, y_train, X_test, y_test), n_models, **options))
+
+    def training_swag(
+        self, data: Labelled, n_models: int = 10, **options: Unpack[TrainingWords]
+    ) -> Generator[Progress, None, Result]:
+        """Train as `train_swag` does, and yield Progress."""
+        asked, pairs = self._begun(data, n_models, options)
+        run = self.base.run_of(self.base.net, pairs, asked)
+        trained = yield from trained_swag(run, n_models, self.members)
+        return self._result(asked, [trained.test_loss])
+
+    def _begun(
+        self, data: Labelled, count: int, options: Mapping[str, Any]
+    ) -> tuple[Asked, tuple[Pairs, Pairs]]:
+        if count < 1:
+            raise BadOption(f"n_models is {count}.", remedy="Give at least 1; 5 to 10 tell much more.")
+        asked = self._asked.updated(options)
+        self.members = []
+        return asked, self.base.pairs(data, asked.options.batch_size)
+
+    def _run(self, net: nn.Module, pairs: tuple[Pairs, Pairs], asked: Asked, index: int) -> Trainer:
+        seed = member_seed(asked.options.seed, index)
+        return self.base.run_of(net, pairs, asked.updated({"seed": seed}))
+
+    def _result(self, asked: Asked, losses: list[float]) -> Result:
+        self.base.asked = asked
+        try:
+            card = self.base.card("ensemble", {"test_loss": sum(losses) / len(losses)})
+        except BadModel:  # a net without a name: it predicts, and says how to get one when it is to be saved
+            card = None
+        return self.base.net.eval(), Ensemble(self.base.net, self.members, card, self.base.scaling)

@@ -1,0 +1,320 @@
+"""Training of nets that give a class to every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from napari_atomai.data.card import ModelCard
+from napari_atomai.data.progress import Progress, finish
+from napari_atomai.errors import BadImage, BadModel, BadOption
+from napari_atomai.nets.registry import build_net, size_multiple
+from napari_atomai.prepare.checks import checked_pairs
+from napari_atomai.prepare.masks import IGNORED
+from napari_atomai.prepare.scaling import Scaling
+from napari_atomai.prepare.split import split
+from napari_atomai.trainers.augmentation import augmentation
+from napari_atomai.trainers.cards import label_spacing, segmentation_card
+from napari_atomai.trainers.loop import Trainer
+from napari_atomai.trainers.losses import make_loss
+from napari_atomai.trainers.metrics import SegmentationScores
+from napari_atomai.trainers.options import Asked, TrainingWords
+from napari_atomai.trainers.randomness import Stream, own_randomness, seed_of
+from napari_atomai.trainers.task import Objective, Pairs, Trained
+
+Pixels = NDArray[Any]
+Checked = tuple[Pixels, NDArray[np.int64]]
+TEST_SHARE = 0.15
+"""Part of the images that is set aside for testing where no test images are given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Images and labels to learn from and to test on; `images_test` None sets some aside.
+
+    Parameters
+    ----------
+    images, images_test : array, shape (n, y, x) or (n, y, x, c)
+    labels, labels_test : array, shape (n, y, x) or (n, y, x, nb_classes)
+        See `napari_atomai.prepare.checks.checked_labels`.
+    """
+
+    images: ArrayLike
+    labels: ArrayLike
+    images_test: ArrayLike | None = None
+    labels_test: ArrayLike | None = None
+
+
+class SegTrainer:
+    """Trains a net to give a class to every pixel.
+
+    Parameters
+    ----------
+    model : str or torch.nn.Module
+        "Unet", "dilnet", "SegResNet", "ResHedNet", a registered net of your own, or a net itself.
+    nb_classes : int
+        1: objects (label 1) against background (0). K of 2 or more: labels 0 to K - 1, background last.
+    channels : int
+        Channels of the images: 1 for (n, y, x).
+    net_options : mapping, optional
+        Further arguments of the net, such as ``{"filters": [16, 32, 64]}``.
+    seed : int
+        Of the weights.
+    scaling : Scaling, optional
+        How intensities are scaled, here and in prediction. By percentiles of each image when left out.
+    class_names : sequence of str, optional
+        Names of the classes without the background.
+
+    Raises
+    ------
+    UnknownOption
+        If there is no such net or option of it.
+    BadModel
+        If a net was given that is not made for so many classes or channels.
+    """
+
+    def __init__(
+        self,
+        model: str | nn.Module = "Unet",
+        nb_classes: int = 1,
+        *,
+        channels: int = 1,
+        net_options: Mapping[str, Any] | None = None,
+        seed: int = 1,
+        scaling: Scaling | None = None,
+        class_names: Sequence[str] = (),
+    ) -> None:
+        self.nb_classes, self.channels = nb_classes, channels
+        self.class_names = _names(class_names, max(nb_classes - 1, 1))
+        self.net_options, self.seed = dict(net_options or {}), seed
+        self.scaling = scaling if scaling is not None else Scaling()
+        self.model = model
+        self.net = self.fresh_net(seed)
+        self.trainer: Trainer | None = None
+        self.asked = Asked({})
+        self.spacing = 0.0
+        """Distance of neighbouring atoms in the labels, in pixels; 0 = not known."""
+
+    def fresh_net(self, seed: int) -> nn.Module:
+        """Return the net with new random weights; a net that was given itself is returned as it is."""
+        if isinstance(self.model, nn.Module):
+            return _fitting(self.model, self.nb_classes, self.channels)
+        sizes = {"channels": self.channels, "classes": self.nb_classes}
+        with own_randomness(seed_of(seed, Stream.WEIGHTS)):
+            return build_net(self.model, {**sizes, **self.net_options}, seed=seed)
+
+    def compile_trainer(
+        self,
+        data: Labelled,
+        *,
+        checkpoint: Path | None = None,
+        missing_classes: bool = False,
+        **options: Unpack[TrainingWords],
+    ) -> Trainer:
+        """Check data and options, and return the run that they make; nothing is trained yet.
+
+        Parameters
+        ----------
+        data : Labelled
+            Images and labels.
+        checkpoint : path, optional
+            Where the state of the run is kept; a run that lies there is continued.
+        missing_classes : bool
+            Accept that a class does not occur in the labels to learn from.
+        **options
+            See `napari_atomai.trainers.options.TrainingOptions`.
+
+        Raises
+        ------
+        BadImage, BadOption, UnknownOption
+            With the values that do not fit, and what to do about it.
+        """
+        self.asked = Asked(options)
+        pairs = self.pairs(data, self.asked.options.batch_size, missing_classes)
+        self.trainer = self.run_of(self.net, pairs, self.asked, checkpoint)
+        return self.trainer
+
+    def run_of(
+        self, net: nn.Module, pairs: tuple[Pairs, Pairs], asked: Asked, checkpoint: Path | None = None
+    ) -> Trainer:
+        """Return the run of a net on data that were checked."""
+        options = asked.options
+        objective = Objective(
+            make_loss(asked.loss or options.loss, self.nb_classes, options.class_weights or None, IGNORED),
+            lambda: SegmentationScores(self.nb_classes, IGNORED),
+            augmentation(asked.augmentation, self.scaling),
+            IGNORED,
+        )
+        return Trainer(net, pairs, objective, options, make_optimizer=asked.optimizer, checkpoint=checkpoint)
+
+    def forget(self) -> None:
+        """Let go of the images of the run; the net stays."""
+        self.trainer = None
+
+    def card(self, name: str, metrics: Mapping[str, float]) -> ModelCard:
+        """Return what is to be known about the net.
+
+        Raises
+        ------
+        BadModel
+            If the net has no name by which it could be built again.
+        """
+        return segmentation_card(
+            name,
+            self.net,
+            classes=self.class_names,
+            scaling=self.scaling,
+            options=self.asked.options,
+            spacing=self.spacing,
+            metrics=metrics,
+        )
+
+    def training(self) -> Generator[Progress, None, Trained]:
+        """Train the run that was compiled; yields Progress.
+
+        Raises
+        ------
+        BadOption
+            If none was.
+        """
+        if self.trainer is None:
+            raise BadOption(
+                "There is nothing to train yet.", remedy="Call compile_trainer with images first."
+            )
+        return (yield from self.trainer.training())
+
+    def run(self) -> nn.Module:
+        """Train the run that was compiled to its end, and return the net."""
+        return finish(self.training()).net
+
+    def pairs(self, data: Labelled, batch: int, missing: bool = False) -> tuple[Pairs, Pairs]:
+        """Check data, scale them, and return those to learn from and those to test on.
+
+        Parameters
+        ----------
+        data : Labelled
+            Images and labels.
+        batch : int
+            There must be so many images to learn from.
+        missing : bool
+            Accept that a class does not occur in the labels to learn from.
+        """
+        train, test = self._split(data, batch, missing)
+        self.spacing = label_spacing(train[1], self.nb_classes)
+        self._check_result(train[0][:1])
+        return self._pair(*train), self._pair(*test)
+
+    def _split(self, data: Labelled, batch: int, missing: bool) -> tuple[Checked, Checked]:
+        _check_both(data)
+        images, labels = checked_pairs(data.images, data.labels, self.nb_classes, every_class=not missing)
+        _check_channels(images, self.channels, "training")
+        if data.images_test is not None and data.labels_test is not None:
+            _check_batch(len(images), batch)
+            tests = checked_pairs(
+                data.images_test, data.labels_test, self.nb_classes, every_class=False, name="test"
+            )
+            _check_channels(tests[0], self.channels, "test")
+            return (images, labels), tests
+        chosen, aside = split(len(images), TEST_SHARE, seed=self.seed)
+        _check_batch(len(chosen), batch, len(aside))
+        checked_pairs(images[chosen], labels[chosen], self.nb_classes, every_class=not missing)
+        return (images[chosen], labels[chosen]), (images[aside], labels[aside])
+
+    def _pair(self, images: Pixels, labels: NDArray[np.int64]) -> Pairs:
+        scaled = self.scaling.apply(images)
+        # Small types: labels of 64 bits would take twice the memory of the images.
+        small = labels.astype(np.int8 if self.nb_classes < 128 else np.int16)
+        inputs = scaled[:, None] if scaled.ndim == 3 else np.moveaxis(scaled, -1, 1)
+        return Pairs.of(*_padded(inputs, small, size_multiple(self.net)))
+
+    def _check_result(self, one: Pixels) -> None:
+        """Refuse a net that does not give a map of every class."""
+        inputs, _ = self._pair(one, np.zeros(one.shape[:3], np.int64)).batch(
+            torch.zeros(1, dtype=torch.int64)
+        )
+        training = self.net.training
+        try:
+            with torch.no_grad():
+                shape = tuple(self.net.eval()(inputs.to(next(self.net.parameters()).device)).shape)
+        except RuntimeError as error:
+            raise BadModel(
+                f"The net cannot take images of shape {tuple(inputs.shape)}: {error}",
+                remedy="Give images of the size and with the channels that it was made for.",
+            ) from error
+        finally:
+            self.net.train(training)
+        expected = (1, self.nb_classes, *inputs.shape[2:])
+        if shape != expected:
+            raise BadModel(
+                f"For images of shape {tuple(inputs.shape)} the net gives {shape} instead of {expected}.",
+                why="Every pixel needs a value for each class, before the sigmoid or softmax.",
+                remedy=f"Give a net with {self.nb_classes} output channels at the size of the image.",
+            )
+
+
+def _names(given: Sequence[str], count: int) -> tuple[str, ...]:
+    names = tuple(given) or tuple(f"class {index}" for index in range(count))
+    if len(names) != count:
+        raise BadOption(
+            f"{len(names)} class names were given for {count} class(es) beside the background.",
+            remedy=f"Give {count}, or none.",
+        )
+    return names
+
+
+def _fitting(net: nn.Module, classes: int, channels: int) -> nn.Module:
+    for name, asked in (("classes", classes), ("channels", channels)):
+        made = getattr(net, name, asked)
+        if isinstance(made, int) and made != asked:
+            raise BadModel(
+                f"The net was made for {made} {name}, and {asked} were asked for.",
+                remedy=f"Give {'nb_classes' if name == 'classes' else name}={made}, or another net.",
+            )
+    return net
+
+
+def _check_both(data: Labelled) -> None:
+    if (data.images_test is None) != (data.labels_test is None):
+        missing = "labels" if data.labels_test is None else "images"
+        raise BadImage(
+            f"Of the test data the {missing} are missing.",
+            remedy="Give both, or neither to have some of the training images set aside.",
+        )
+
+
+def _check_channels(images: Pixels, channels: int, name: str) -> None:
+    found = images.shape[3] if images.ndim == 4 else 1
+    if found != channels:
+        raise BadImage(
+            f"The {name} images have shape {images.shape}: {found} channel(s); the net takes {channels}.",
+            remedy=f"Give channels={found} with the model, or one channel, such as the mean of colours.",
+        )
+
+
+def _check_batch(images: int, batch: int, aside: int = 0) -> None:
+    if images >= batch:
+        return
+    more = f" ({aside} of {images + aside} are set aside for testing)" if aside else ""
+    raise BadImage(
+        f"There are {images} images to learn from{more}, and a batch has {batch}.",
+        why="A batch would show the same image twice.",
+        remedy=f"Give batch_size={images} or less, or cut more patches out of the images.",
+    )
+
+
+def _padded(inputs: Pixels, labels: Pixels, multiple: int) -> tuple[Pixels, Pixels]:
+    """Mirror images up to the next size that the net can take; what is added does not count."""
+    more = [(0, -size % multiple) for size in labels.shape[1:]]
+    if not any(end for _, end in more):
+        return inputs, labels
+    return (
+        np.pad(inputs, [(0, 0), (0, 0), *more], mode="symmetric"),
+        np.pad(labels, [(0, 0), *more], constant_values=IGNORED),
+    )
