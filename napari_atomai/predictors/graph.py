@@ -1,4 +1,4 @@
-"""The U-Net as an ONNX graph, built from its card and weights.
+"""Nets as ONNX graphs: the U-Net built from its card and weights, any net exported by torch.
 
 The safetensors file stays the only source: no second file that could differ, nothing in it that is run,
 and no torch needed to find atoms. Batch normalisation is folded into the kernels.
@@ -6,11 +6,16 @@ and no torch needed to find atoms. Batch normalisation is folded into the kernel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx.shape_inference
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -46,6 +51,115 @@ def unet_graph(tensors: Tensors, filters: Sequence[int], layers: int, bottleneck
             why="The card's options and the weights belong to different nets.",
             remedy="Choose a model file that napari-atomai wrote.",
         ) from error
+
+
+def exported(net: Any, classes: int, channels: int, side: int) -> bytes:
+    """Return the ONNX model of a torch net, from "image" to probabilities; any number, rows and columns.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        Left as it is; a copy is exported.
+    classes : int
+        Of its result.
+    channels, side : int
+        Of the image it is traced with: a size the net takes.
+    """
+    import torch  # only who has a torch net comes here
+
+    whole = torch.nn.Sequential(copy.deepcopy(net).to("cpu", torch.float32), _final(classes)).eval()
+    content = io.BytesIO()
+    sizes = {0: "n", 2: "y", 3: "x"}
+    with warnings.catch_warnings():
+        # The exporter that traces is the one that is fast and needs no further package; torch calls it old.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            whole,
+            (torch.zeros(1, channels, side, side),),
+            content,  # type: ignore[arg-type] # a file in memory, which the annotation leaves out
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["image"],
+            output_names=["probabilities"],
+            dynamic_axes={"image": sizes, "probabilities": sizes},
+        )
+    model = onnx.load_model_from_string(content.getvalue())
+    _part_joins(model)
+    result: bytes = model.SerializeToString()
+    return result
+
+
+def _final(classes: int) -> Any:
+    """Return the module that makes probabilities."""
+    import torch
+
+    class Share(torch.nn.Module):
+        """A softmax in single steps: ONNX Runtime's own, across channels, takes as long as a level."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            powers = (x - x.amax(1, keepdim=True)).exp()
+            return powers / powers.sum(1, keepdim=True)
+
+    return torch.nn.Sigmoid() if classes == 1 else Share()
+
+
+def _part_joins(model: onnx.ModelProto) -> None:
+    """Let each input of a concatenation have a convolution of its own, whose results are added.
+
+    It is the same sum. But what is joined at the finest level need not be held a second time, which takes a
+    third less memory.
+    """
+    graph = model.graph
+    kernels = {one.name: one for one in graph.initializer}
+    sizes = _channel_counts(model)
+    made = {output: node for node in graph.node for output in node.output}
+    uses = Counter(name for node in graph.node for name in node.input)
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        join = made.get(node.input[0]) if node.op_type == "Conv" else None
+        if join is None or uses[node.input[0]] > 1 or not _can_part(node, join, kernels, sizes):
+            nodes.append(node)
+            continue
+        nodes.remove(join)
+        kernel = numpy_helper.to_array(kernels[node.input[1]])
+        nodes.extend(_parted(node, join, kernel, [sizes[name] for name in join.input], graph))
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _can_part(
+    node: onnx.NodeProto, join: onnx.NodeProto, kernels: Mapping[str, Any], sizes: Mapping[str, int]
+) -> bool:
+    plain = all(one.i == 1 for one in node.attribute if one.name == "group")
+    across = join.op_type == "Concat" and all(one.i == 1 for one in join.attribute if one.name == "axis")
+    return plain and across and node.input[1] in kernels and all(name in sizes for name in join.input)
+
+
+def _parted(
+    node: onnx.NodeProto, join: onnx.NodeProto, kernel: NDArray[Any], counts: list[int], graph: Any
+) -> Iterator[onnx.NodeProto]:
+    """Give the convolutions of a concatenation's inputs, and the sums of their results."""
+    attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+    parts = np.split(kernel, np.cumsum(counts)[:-1], axis=1)
+    total = ""
+    # Last input first: it was made just now, while the first one is held from the way down anyway.
+    for number, (name, part) in reversed(list(enumerate(zip(join.input, parts, strict=True)))):
+        weight, out = f"{node.output[0]}.kernel{number}", f"{node.output[0]}.part{number}"
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(part), weight))
+        bias = list(node.input[2:]) if number == 0 else []
+        yield helper.make_node("Conv", [name, weight, *bias], [out], **attributes)
+        if total:
+            result = node.output[0] if number == 0 else f"{node.output[0]}.sum{number}"
+            yield helper.make_node("Add", [total, out], [result])
+            out = result
+        total = out
+
+
+def _channel_counts(model: onnx.ModelProto) -> dict[str, int]:
+    """Return the channels of all maps whose number is known."""
+    values = [*onnx.shape_inference.infer_shapes(model).graph.value_info, *model.graph.input]
+    shapes = {one.name: one.type.tensor_type.shape.dim for one in values}
+    return {name: dims[1].dim_value for name, dims in shapes.items() if len(dims) == 4 and dims[1].dim_value}
 
 
 def _unet(build: _Builder, filters: list[int], layers: int, bottleneck: list[int]) -> bytes:

@@ -105,7 +105,8 @@ class Scaling(Recipe):
             pixels = np.where(known, pixels, limits.fill.astype(kind))
         if self.kind == "none":
             largest = np.finfo(np.float32).max
-            return np.clip(pixels, -largest, largest).astype(np.float32, copy=False).reshape(image.shape)
+            np.clip(pixels, -largest, largest, out=pixels)
+            return pixels.astype(np.float32, copy=False).reshape(image.shape)
         flat = limits.span == 0
         with np.errstate(over="ignore"):
             pixels -= limits.low.astype(kind)
