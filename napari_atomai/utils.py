@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from napari_atomai.prepare.spectra import extract_patches_and_spectra, get_coord_grid
     from napari_atomai.prepare.split import data_split
+    from napari_atomai.stat.class_words import update_classes
 
 _HOMES = {
     "MakeAtom": "napari_atomai.prepare.lattice",
@@ -35,6 +36,7 @@ _HOMES = {
     "imcrop_randpx": "napari_atomai.prepare.patches",
     "num_classes_from_labels": "napari_atomai.prepare.checks",
     "seg_augmentor": "napari_atomai.prepare.atomai_words",
+    "update_classes": "napari_atomai.stat.class_words",
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "imcrop_randpx",
     "num_classes_from_labels",
     "seg_augmentor",
+    "update_classes",
 ]
 
 __getattr__, __dir__ = loaded_when_touched(__name__, _HOMES)

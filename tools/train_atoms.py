@@ -34,7 +34,7 @@ def main() -> int:
     """Train, write, and measure on images that were not trained on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the nets and the checkpoint")
-    parser.add_argument("--start", type=Path, help="folder of trained nets to go on from")
+    parser.add_argument("--start", type=Path, help="a model to go on from")
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)

@@ -7,18 +7,29 @@ from typing import TYPE_CHECKING
 from napari_atomai._names import loaded_when_touched
 
 if TYPE_CHECKING:
+    from napari_atomai.models.legacy import convert_atomai, load_atomai
     from napari_atomai.models.segmentor import Segmentor
     from napari_atomai.models.storage import load_ensemble, load_model, load_pretrained_model, save_model
 
 # Public name -> where it lives. Each is loaded when first touched: torch is slow to import.
 _HOMES = {
     "Segmentor": "napari_atomai.models.segmentor",
+    "convert_atomai": "napari_atomai.models.legacy",
+    "load_atomai": "napari_atomai.models.legacy",
     "load_ensemble": "napari_atomai.models.storage",
     "load_model": "napari_atomai.models.storage",
     "load_pretrained_model": "napari_atomai.models.storage",
     "save_model": "napari_atomai.models.storage",
 }
 
-__all__ = ["Segmentor", "load_ensemble", "load_model", "load_pretrained_model", "save_model"]
+__all__ = [
+    "Segmentor",
+    "convert_atomai",
+    "load_atomai",
+    "load_ensemble",
+    "load_model",
+    "load_pretrained_model",
+    "save_model",
+]
 
 __getattr__, __dir__ = loaded_when_touched(__name__, _HOMES)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # they bring torch
     from napari_atomai.models.segmentor import Segmentor
     from napari_atomai.trainers.ensemble import Ensemble
 
+_OF_TORCH = (".tar", ".pt", ".pth")
+"""Endings of AtomAI's own files."""
+
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 """Folder of the models that ship with the package."""
 
@@ -61,7 +64,7 @@ def load_model(path: str | Path) -> Segmentor:
     Parameters
     ----------
     path : str or path
-        A .safetensors file, or the name of a bundled model.
+        A .safetensors file, the name of a bundled model, or a checkpoint of AtomAI (.tar, .pt, .pth).
 
     Raises
     ------
@@ -71,6 +74,10 @@ def load_model(path: str | Path) -> Segmentor:
     from napari_atomai.models.segmentor import Segmentor
     from napari_atomai.trainers.saving import read_run
 
+    if Path(path).suffix.lower() in _OF_TORCH:
+        from napari_atomai.models.legacy import load_atomai
+
+        return load_atomai(path)
     found = model_path(str(path))
     weights = load_weights(str(path))
     if weights.card.members > 1:
@@ -113,4 +120,8 @@ def load_ensemble(path: str | Path) -> Ensemble:
     """
     from napari_atomai.trainers.ensemble import Ensemble
 
+    if Path(path).suffix.lower() in _OF_TORCH:
+        from napari_atomai.models.legacy import load_atomai_ensemble
+
+        return load_atomai_ensemble(path)
     return Ensemble.of_weights(load_weights(str(path)))

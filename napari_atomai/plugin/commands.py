@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari.settings import get_settings
 from napari.utils.notifications import show_info, show_warning
 
 from napari_atomai.data.progress import Progress
@@ -60,6 +61,26 @@ def auto_contrast(viewer: napari.viewer.Viewer) -> None:  # napari injects by th
             before = layer.contrast_limits_range
             layer.contrast_limits_range = (min(before[0], low), max(before[1], high))
             layer.contrast_limits = (low, high)
+
+
+def open_without_asking() -> None:
+    """Make napari open files that others read too, such as TIFF, with this plugin from now on.
+
+    Nobody but the user can say which of several readers is wanted; without a choice napari asks each time.
+    """
+    from npe2 import PluginManager
+
+    ours, theirs = set[str](), set[str]()
+    for manifest in PluginManager.instance().iter_manifests(disabled=False):
+        patterns = theirs if manifest.name != docks.PLUGIN else ours
+        for reader in manifest.contributions.readers or ():
+            patterns.update(reader.filename_patterns)
+    shared = sorted(ours & theirs)
+    plugins = get_settings().plugins
+    plugins.extension2reader = {**plugins.extension2reader, **dict.fromkeys(shared, docks.PLUGIN)}
+    show_info(
+        f"{', '.join(shared)}: opened with {docks.PLUGIN} from now on. Preferences > Plugins changes it."
+    )
 
 
 def _contrast(getters: list[Callable[[], Any]]) -> Callable[[], Work]:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 
 from napari_atomai.plugin.messages import explain
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 PLUGIN = "napari-atomai"
 DATASETS = "Datasets"
 SPECTRUM = "Spectrum"
-_WIDTH = 340
 
 
 def panel(viewer: Any, name: str) -> Any:
@@ -25,9 +24,6 @@ def panel(viewer: Any, name: str) -> Any:
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
     dock.show()
     dock.raise_()
-    window = getattr(viewer.window, "_qt_window", None)
-    if window is not None and dock.width() < _WIDTH and not dock.isFloating():
-        window.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
     return getattr(widget, "__wrapped__", widget)
 
 

@@ -24,6 +24,7 @@ MODES = {PROFILE: "add_line", DISTANCE: "add_line", ANGLE: "add_polyline"}
 
 _COLOURS = {PROFILE: "#56B4E9", DISTANCE: "#F0E442", ANGLE: "#E69F00", PATH: "#F0E442"}
 _FINEST = 250  # of the image's longer side: thinner lines are not seen
+_FEWEST = 12  # lines of that width beside each other fill the image's shorter side
 _BAND = 0.35  # opacity of a profile that is wider than a line
 _CORNERS = 3
 
@@ -94,8 +95,9 @@ def layer_for(layers: Any, image: Layer) -> Shapes:
 
 
 def line_width(image: Layer) -> float:
-    """Width in pixels at which a line on an image is well seen and hides little."""
-    return max(1.0, max(frame_shape(image)) / _FINEST)
+    """Width in pixels at which a line on an image is well seen and hides little; may be a part of one."""
+    shape = frame_shape(image)
+    return min(max(shape) / _FINEST, min(shape) / _FEWEST)
 
 
 def prepare_next(shapes: Shapes, kind: str, width_px: float) -> None:
@@ -160,8 +162,8 @@ def label(shapes: Shapes, measured: list[Measurement], thin: float) -> None:
         colours[one.number] = _COLOURS[one.kind]
         if one.kind == PROFILE:
             widths[one.number] = one.width_px
-            edges[one.number] = max(thin, one.width_px)
-            if one.width_px > thin:
+            if one.width_px > max(thin, 1.0):  # a profile of one pixel is a line
+                edges[one.number] = one.width_px
                 colours[one.number] += f"{round(255 * _BAND):02x}"
     columns = {"kind": np.array(kinds, object), "width_px": np.array(widths)}
     columns["label"] = np.array(labels, object)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +69,16 @@ class PlotCanvas(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
+        self._viewer: Callable[[], Any] = lambda: None
         self._connections = Connections(self)
         self._connections.connect(get_settings().appearance.events.theme, self.redraw)
         self.theme()
+
+    def follow(self, viewer: Any) -> None:
+        """Take the colours of a viewer's own theme from now on; it is held weakly."""
+        self._viewer = weakref.ref(getattr(viewer, "__wrapped__", viewer))
+        self._connections.connect(viewer.events.theme, self.redraw)
+        self.redraw()
 
     def split(self, on: bool) -> None:
         """Have a second set of axes above the first, or not; what was drawn goes."""
@@ -89,8 +98,9 @@ class PlotCanvas(QWidget):
         self._canvas.draw_idle()
 
     def theme(self) -> None:
-        """Bring figure and axes to the colours of napari's theme."""
-        colours = get_theme(get_settings().appearance.theme)
+        """Bring figure and axes to the colours of the viewer's theme; without one, to napari's."""
+        viewer = self._viewer()
+        colours = get_theme(get_settings().appearance.theme if viewer is None else viewer.theme)
         self._colour(colours.background.as_hex("long"), colours.text.as_hex("long"))
 
     def save(self, path: str | Path) -> None:

@@ -19,6 +19,7 @@ _FOLDERS = frozenset({".zspy"})
 """Endings of formats that may be folders."""
 _SEEN = frozenset({NO_CALIBRATION, SPECTRUM_IMAGE})
 """Notes that need no message in a window: the badge says the one, the slider the other."""
+_PLUGIN = "napari-atomai"
 _NO_LAYER: LayerData = (None,)
 """What napari takes for "read, and nothing to show as a layer"."""
 
@@ -28,6 +29,7 @@ class _Read:
     path: Path
     datasets: list[Any]
     layers: list[LayerData]
+    error: Exception | None = None
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
@@ -57,51 +59,98 @@ def read(path: Paths) -> list[LayerData]:
     The files are read in a worker thread while the window goes on. In a window the first picture of each
     file becomes a layer, and its other datasets are listed in the Datasets panel; without one every image
     becomes a layer, the first of each file visible.
+
+    What cannot be read raises where there is no window. In one, napari would then leave the files after it
+    unopened, and offer to open those before it once more: there it is said in words, and napari goes on.
     """
     from napari import current_viewer
-    from napari.utils.notifications import show_error, show_info
-
-    from napari_atomai.errors import AtomAIError
-    from napari_atomai.plugin.waiting import wait_for
 
     viewer = current_viewer()
     paths = [Path(one) for one in _each(path)]
+    files = _read_files(viewer, paths)
+    _say(viewer, files)
+    read_well = [file for file in files if file.error is None]
+    if viewer is not None and read_well:
+        _list(viewer, read_well)
+    return [layer for file in read_well for layer in file.layers] or [_NO_LAYER]
+
+
+def _read_files(viewer: Any, paths: list[Path]) -> list[_Read]:
+    from napari.utils.notifications import show_error
+
+    from napari_atomai.errors import AtomAIError, Stopped
+    from napari_atomai.plugin.status import shown_in_status
+    from napari_atomai.plugin.waiting import wait_for
+
     doing = f"reading {', '.join(one.name for one in paths)}"
     try:
-        files = wait_for(_reading(paths, everything=viewer is None), doing)
+        with shown_in_status(viewer, paths) as tell:
+            files: list[_Read] = wait_for(_reading(paths, in_window=viewer is not None), doing, tell)
+    except Stopped:  # the program is being left: nobody wants to choose another reader now
+        if viewer is None:
+            raise
+        return []
     except AtomAIError as error:
         # napari words a reader's failure as "Tried opening with ..., but failed": say why.
         show_error(str(error))
         log.debug("%s failed", doing, exc_info=error)
         raise
-    notes = dict.fromkeys(note for file in files for item in file.datasets for note in item.notes)
-    for note in notes:
-        if viewer is None or note not in _SEEN:
-            show_info(note)
-    if viewer is not None:
-        _list(viewer, files)
-    return [layer for file in files for layer in file.layers] or [_NO_LAYER]
+    return files
 
 
-def _reading(paths: list[Path], *, everything: bool) -> Callable[[], Generator[Progress, None, list[_Read]]]:
+def _reading(paths: list[Path], *, in_window: bool) -> Callable[[], Generator[Progress, None, list[_Read]]]:
     def start() -> Generator[Progress, None, list[_Read]]:
-        # Imported in the worker thread: they bring dask and the readers.
-        from napari_atomai.data.image import Image, first_picture
-        from napari_atomai.files import reading
-        from napari_atomai.plugin.layers import image_layer_data
-
         files = []
         for number, path in enumerate(paths):
             yield Progress(number, len(paths), f"reading {path.name}")
-            datasets = reading.read(path) if everything else reading.read_all(path)
-            images = [item for item in datasets if isinstance(item, Image)]
-            shown = images if everything or not images else [first_picture(images)]
-            layers = [_shown(image_layer_data(image), first=i == 0) for i, image in enumerate(shown)]
-            files.append(_Read(path, list(datasets), layers))
-        _warm_up()
+            try:
+                files.append(_read_one(path, everything=not in_window))
+            except Exception as error:
+                if not in_window:
+                    raise
+                files.append(_Read(path, [], [], error))
+        if any(file.layers for file in files):
+            _warm_up()
         return files
 
     return start
+
+
+def _read_one(path: Path, *, everything: bool) -> _Read:
+    # Imported in the worker thread: they bring dask and the readers.
+    from napari_atomai.data.image import Image, first_picture
+    from napari_atomai.files import reading
+    from napari_atomai.plugin.layers import image_layer_data
+
+    datasets = reading.read(path) if everything else reading.read_all(path)
+    images = [item for item in datasets if isinstance(item, Image)]
+    shown = images if everything or not images else [first_picture(images)]
+    layers = [_shown(image_layer_data(image), first=i == 0) for i, image in enumerate(shown)]
+    return _Read(path, list(datasets), layers)
+
+
+def _say(viewer: Any, files: list[_Read]) -> None:
+    """Show what could not be read, and once each what is to be said about the rest."""
+    from napari.utils.notifications import show_error, show_info
+
+    from napari_atomai.plugin.messages import explain
+
+    for file in files:
+        if file.error is not None:
+            message = explain(file.error, f"reading {file.path.name}")
+            parts = (message.text, _other_readers(file.path), message.details and f"\n\n{message.details}")
+            show_error(" ".join(part for part in parts if part))
+    for note in dict.fromkeys(note for file in files for item in file.datasets for note in item.notes):
+        if viewer is None or note not in _SEEN:
+            show_info(note)
+
+
+def _other_readers(path: Path) -> str:
+    from npe2 import PluginManager
+
+    readers = PluginManager.instance().iter_compatible_readers([str(path)])
+    others = any(reader.plugin_name != _PLUGIN for reader in readers)
+    return "To try another reader, hold Alt while you drop it." if others else ""
 
 
 def _warm_up() -> None:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from qtpy.QtCore import QCoreApplication, QEventLoop
+from qtpy.QtCore import QCoreApplication, QEventLoop, QTimer
 
-from napari_atomai.data.progress import finish
+from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import Stopped
 from napari_atomai.plugin.jobs import Job, Work
 
+Tell = Callable[[Progress, float], None]
+"""Is told the newest progress of the work, and the seconds since its start."""
 
-def wait_for(start: Callable[[], Work], name: str) -> Any:
+_MOMENT = 0.4
+"""Seconds that work may take before anything is said of it: what is quick does not flicker."""
+_EVERY = 200
+
+log = logging.getLogger(__name__)
+
+
+def wait_for(start: Callable[[], Work], name: str, tell: Tell | None = None) -> Any:
     """Run work in a worker thread and return its outcome; the window goes on meanwhile.
 
     Where there is no window, or where this is not its thread, the work runs here.
@@ -24,6 +35,8 @@ def wait_for(start: Callable[[], Work], name: str) -> Any:
         Makes the generator of Progress; called in the worker thread.
     name : str
         What napari's task manager calls it.
+    tell : callable, optional
+        Called again and again in the window's thread, once the work has taken longer than a moment.
 
     Returns
     -------
@@ -51,7 +64,8 @@ def wait_for(start: Callable[[], Work], name: str) -> Any:
     job.failed.connect(lambda error: end(None, error))
     job.stopped.connect(lambda: end(None, stopped))
     job.start()
-    loop.exec()
+    with _telling(job, tell):
+        loop.exec()
     if not ended:  # leaving the program ends every loop
         job.stop()
         raise stopped
@@ -59,3 +73,25 @@ def wait_for(start: Callable[[], Work], name: str) -> Any:
     if error is not None:
         raise error
     return outcome
+
+
+@contextlib.contextmanager
+def _telling(job: Job, tell: Tell | None) -> Iterator[None]:
+    """Tell how far a job is, at a steady pace: also while it has nothing new to say."""
+    newest, timer = [Progress(0)], QTimer()
+    job.progressed.connect(lambda progress: newest.__setitem__(0, progress))
+
+    def on_time() -> None:
+        if tell is None or job.elapsed < _MOMENT:
+            return
+        try:
+            tell(newest[0], job.elapsed)
+        except Exception:  # a slot must not raise; the work goes on unseen
+            log.debug("telling of %s failed", job.name, exc_info=True)
+
+    timer.timeout.connect(on_time)
+    timer.start(_EVERY)
+    try:
+        yield
+    finally:
+        timer.stop()

@@ -464,6 +464,19 @@ def test_export_writes_what_is_shown_with_todays_calibration(with_atoms, layer, 
     assert "atoms.csv" in status(with_atoms)
 
 
+def test_what_was_written_is_said_until_the_atoms_are_others(with_atoms, layer, until, tmp_path):
+    with_atoms.export(tmp_path / "out")
+    until(lambda: with_atoms.session.job is None)
+    assert status(with_atoms).startswith("Written to")
+    points = points_of(with_atoms, layer)
+    count = len(points.data)
+
+    points.selected_data = {0}
+    points.remove_selected()
+
+    assert status(with_atoms).startswith(f"{count - 1} atoms refined in")
+
+
 def test_export_before_finding_is_refused_in_words(panel, tmp_path):
     panel.export(tmp_path)
 

@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 
 from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.recipe import Calibration, Record
-from napari_atomai.plugin import calibration, measurements
+from napari_atomai.plugin import calibration, measurements, results
 from napari_atomai.plugin.calibration import calibration_of
 from napari_atomai.plugin.layers import KEY, image_layer_data, notes_of, pixel_size_nm, uid_of
 from napari_atomai.plugin.panels.atoms import AtomsPanel
@@ -269,7 +269,7 @@ def test_every_layer_of_the_image_follows_and_no_other_does(with_atoms, viewer, 
     other = add(viewer, planes(), name="other")
     by_line(panel)
     mine = [x for x in viewer.layers if x is layer or notes_of(x).get("parent_uid") == uid_of(layer)]
-    assert len(mine) == 6  # probability, classes, atoms, measurements, line
+    assert len(mine) == len(results.ROLES) + 3  # the image, measurements, line
     for one in mine:
         assert tuple(one.scale) == (0.04, 0.04)
         assert [str(unit) for unit in one.units] == ["nanometer"] * 2
@@ -617,3 +617,14 @@ def test_the_steps_of_a_layer_are_kept_when_it_was_given_by_proxy(viewer, layer)
     assert calibration.can_undo(layer)
     calibration.undo([], PublicOnlyProxy(layer))
     assert pixel_size_nm(layer) == (SIZE, SIZE)
+
+
+def test_what_was_applied_is_said_until_the_pixel_size_is_another(panel, layer) -> None:
+    by_typing(panel, "0.03")
+    assert status(panel).endswith("with every layer that belongs to it.")
+    panel.form.tabs.setCurrentIndex(LINE)
+    assert status(panel).endswith("with every layer that belongs to it.")
+
+    layer.scale = (0.05, 0.05)
+
+    assert status(panel) == ""

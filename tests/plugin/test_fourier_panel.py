@@ -217,10 +217,12 @@ def test_spots_can_be_taken_away_copied_and_written(panel, tmp_path):
     panel.export(tmp_path / "spots.csv")
     columns = np.genfromtxt(tmp_path / "spots.csv", delimiter=",", skip_header=1)
     assert columns[:, 2] == pytest.approx([5, 5], rel=2e-3)
+    assert panel.form.status.text() == f"Written to {tmp_path / 'spots.csv'}."
 
     panel.form.table.selectRow(0)
     panel.form.delete_button.click()
     assert len(panel.spots) == 1
+    assert panel.form.status.text() == ""  # the file holds other spots
     panel.form.delete_button.click()
     assert panel.spots == []
     assert not panel.form.copy_button.isEnabled()

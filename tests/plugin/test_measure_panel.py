@@ -323,6 +323,40 @@ def test_the_exported_profile_is_the_one_that_is_plotted(panel, draw, tmp_path, 
     assert columns["intensity"] == pytest.approx(panel.plot.profile.values)
 
 
+def test_what_was_written_is_said_until_something_else_is_measured(panel, layer, draw, tmp_path, until):
+    draw("profile", [(20, 10), (20, 60)])
+    before = panel.form.status.text()
+    panel.export(tmp_path / "m.csv")
+    panel.refresh()
+    assert panel.form.status.text() == f"Written to {tmp_path / 'm.csv'}."
+
+    draw("distance", [(10, 10), (40, 50)])
+    assert "Written" not in panel.form.status.text()
+
+    panel.export_profile(tmp_path / "p.csv")
+    assert "p.csv" in panel.form.status.text()
+    layer.data = layer.data[:, ::-1]
+    assert panel.form.status.text() == before
+
+
+def test_lines_on_an_image_of_few_pixels_hide_little_of_it(viewer):
+    thin = {
+        shape: measurements.line_width(add(viewer, np.zeros(shape)))
+        for shape in [(49, 6), (6, 1000), (8, 8), (512, 512), (200, 300)]
+    }
+
+    # An image fills the window: of 750 points, so many are the line's.
+    assert all(1 <= 750 * width / max(shape) <= 5 for shape, width in thin.items() if shape != (6, 1000))
+    assert all(2 * width <= min(shape) / 5 for shape, width in thin.items())
+
+
+def test_a_profile_of_one_pixel_is_drawn_as_a_line_also_on_a_small_image(panel, draw):
+    draw("profile", [(20, 10), (20, 60)])  # the image is 80 pixels wide
+
+    assert panel._shapes.edge_width == [pytest.approx(80 / 250)]
+    assert panel._shapes.edge_color[0, 3] == 1
+
+
 def test_a_folder_that_cannot_be_written_is_said_in_words(panel, draw, tmp_path, monkeypatch):
     draw("distance", [(10, 10), (40, 50)])
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "m.csv"), ""))

@@ -250,6 +250,9 @@ def test_values_paths_and_all_are_copied(panel, viewer):
     assert clipboard() == "200 kV"
     panel.form.copy_all.click()
     assert json.loads(clipboard())["metadata"]["original"] == TAGS
+    assert panel.form.status.text() == "Copied all as JSON."
+    choose(panel, "original/Scan/DwellTime")
+    assert panel.form.status.text().endswith("tags.")
 
 
 def test_the_menu_offers_what_can_be_done(panel, viewer):

@@ -4,6 +4,7 @@ import csv
 import importlib
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from npe2 import PluginManifest
 
 from napari_atomai.data.image import Image
 from napari_atomai.errors import AtomAIError
-from napari_atomai.plugin import readers, results, samples, writers
+from napari_atomai.plugin import commands, readers, results, samples, writers
 from napari_atomai.plugin.layers import KEY, image_layer_data, image_of
 
+PICTURES = {"*.png", "*.jpg", "*.jpeg", "*.bmp"}
+"""napari opens these as well as we would: they hold no calibration."""
 MANIFEST = Path(__file__).resolve().parents[2] / "napari.yaml"
 
 
@@ -61,7 +64,32 @@ def test_the_manifest_offers_every_format_that_can_be_read(manifest):
 
     patterns = {pattern for reader in manifest.contributions.readers for pattern in reader.filename_patterns}
 
-    assert patterns == {f"*{suffix}" for suffix in FORMATS}
+    assert patterns == {f"*{suffix}" for suffix in FORMATS} - PICTURES
+
+
+def test_of_pictures_without_a_calibration_napari_does_not_ask_who_opens_them(with_plugin):
+    builtins = PluginManifest.from_distribution("napari")
+    with_plugin.register(builtins)
+
+    for pattern in PICTURES:
+        names = {reader.plugin_name for reader in with_plugin.iter_compatible_readers([f"a{pattern[1:]}"])}
+        assert names == {"napari"}, pattern
+
+
+def test_files_that_several_readers_open_are_opened_with_ours_when_the_user_says_so(with_plugin, monkeypatch):
+    with_plugin.register(PluginManifest.from_distribution("napari"))
+    plugins = SimpleNamespace(extension2reader={"*.tif": "napari", "*.csv": "other"})
+    told = []
+    monkeypatch.setattr(commands, "get_settings", lambda: SimpleNamespace(plugins=plugins))
+    monkeypatch.setattr(commands, "show_info", told.append)
+
+    commands.open_without_asking()
+
+    ours = {pattern for pattern, reader in plugins.extension2reader.items() if reader == "napari-atomai"}
+    assert ours == {"*.tif", "*.tiff", "*.npy", "*.npz", "*.h5", "*.hdf5"}
+    assert plugins.extension2reader["*.csv"] == "other"
+    assert "*.tif" in told[0]
+    assert "Preferences" in told[0]
 
 
 @pytest.mark.parametrize(

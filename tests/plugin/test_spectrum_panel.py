@@ -126,7 +126,36 @@ def test_spectra_over_something_else_are_left_out_and_that_is_said(panel):
     panel.show_spectrum(single([1, 2, 4]))
     tick(panel, 0)
     np.testing.assert_array_equal(plotted(panel), [[1, 2, 4]])
-    assert "1 of the ticked spectra" in panel.form.status.text()
+    assert panel.form.status.text() == (
+        "The axis is in eV; 'over volts' is in V and is not plotted: choose it in the list to see it."
+    )
+
+
+def test_a_newly_opened_image_is_plotted_although_a_kept_spectrum_has_another_unit(panel, viewer, done):
+    panel.show_spectrum(single([1, 2, 3], Axis("x", 0.5, unit="nm"), "kept scan"))
+    assert panel.form.plot.canvas.axes.get_xlabel().endswith("(nm)")
+
+    layer = add(viewer, cube())
+    done(panel)
+
+    assert panel.form.plot.canvas.axes.get_xlabel() == "energy (eV)"
+    np.testing.assert_allclose(plotted(panel), [layer.data.mean(axis=(1, 2))])
+    assert panel.form.status.text() == (
+        "The axis is in eV; 'kept scan' is in nm and is not plotted: choose it in the list to see it."
+    )
+    panel.form.list.setCurrentRow(1)
+    np.testing.assert_array_equal(plotted(panel), [[1, 2, 3]])
+    assert "is in eV and is not plotted" in panel.form.status.text()
+
+
+def test_a_newly_opened_image_of_the_same_unit_lies_beside_what_was_kept(panel, viewer, done):
+    panel.show_spectrum(single([1, 2, 3]))
+    add(viewer, cube())
+    done(panel)
+
+    assert len(plotted(panel)) == 2
+    assert panel.form.list.currentRow() == 1  # what was chosen stays so
+    assert panel.form.status.text() == ""
 
 
 def test_log_leaves_out_what_is_not_positive(panel):
@@ -482,6 +511,17 @@ def test_the_figure_is_saved_black_on_white_and_the_theme_is_unharmed(panel, tmp
         np.testing.assert_array_equal(picture[0, 0], 1.0)
         labels = picture[: picture.shape[0] // 3, : picture.shape[1] // 12]
         assert labels.min() < 0.1
+
+
+def test_what_was_written_is_said_until_something_else_is_plotted(panel, tmp_path):
+    panel.show_spectrum(single([1, 2, 3]))
+    panel.show_spectrum(single([1, 2, 4], name="two"))
+    panel.export(tmp_path / "a.csv")
+    assert panel.form.status.text() == f"Written to {tmp_path / 'a.csv'}."
+
+    tick(panel, 0)
+
+    assert panel.form.status.text() == ""
 
 
 def test_a_folder_that_is_not_there_is_worded(panel, monkeypatch, tmp_path):

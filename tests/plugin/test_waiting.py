@@ -111,3 +111,29 @@ def test_without_a_window_the_work_runs_where_it_is_asked_for(in_child):
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_of_work_that_takes_longer_than_a_moment_is_told_at_a_steady_pace():
+    told = []
+
+    wait_for(working(1.2), "working", lambda progress, seconds: told.append((progress, seconds)))
+
+    assert len(told) >= 2
+    assert all(progress == Progress(0, 1) for progress, _ in told)
+    assert told[0][1] >= 0.4
+    assert told[-1][1] > told[0][1]
+
+
+def test_of_quick_work_nothing_is_told():
+    told = []
+
+    wait_for(working(0.1), "working", lambda *words: told.append(words))
+
+    assert told == []
+
+
+def test_a_teller_that_fails_does_not_stop_the_work():
+    def tell(_progress, _seconds):
+        raise RuntimeError("the window is gone")
+
+    assert wait_for(working(0.8), "working", tell) is not threading.main_thread()

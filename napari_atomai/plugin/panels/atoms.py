@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import RefineAtoms
@@ -18,6 +18,7 @@ from napari_atomai.plugin.layers import pixel_size_nm, without_unit
 from napari_atomai.plugin.messages import explain, time_left
 from napari_atomai.plugin.panels.layout import AtomsForm, scrolled
 from napari_atomai.plugin.panels.link import TableLink
+from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.points import atoms_of, colours_of
 from napari_atomai.plugin.results import spacing_px
 from napari_atomai.plugin.session import Result, session_of
@@ -31,7 +32,7 @@ _CLASSES_AFTER = 250
 """Milliseconds of rest before the class map follows the threshold."""
 
 
-class AtomsPanel(QWidget):
+class AtomsPanel(Panel):
     """Find the atoms of an image layer with a trained net, and look at what was found.
 
     Parameters
@@ -41,7 +42,7 @@ class AtomsPanel(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
-        super().__init__()
+        super().__init__("Atoms")
         self.viewer = viewer
         self.session = session_of(viewer)
         self.form = AtomsForm(viewer.layers)
@@ -75,7 +76,7 @@ class AtomsPanel(QWidget):
         session.running_changed.connect(self._on_running)
         session.result_changed.connect(self._on_result)
         session.said.connect(self._on_said)
-        self.table.refilled.connect(self._show_counts)
+        self.table.refilled.connect(self._on_atoms)
         self._layer_events.connect(self.viewer.layers.events.inserted, self._on_layers)
 
     # --- what the user does ---
@@ -196,12 +197,16 @@ class AtomsPanel(QWidget):
     def _say(self, sentence: str) -> None:
         self.form.say(" ".join(part for part in (sentence, without_unit(self.viewer.layers)) if part))
 
-    def _show_counts(self) -> None:
-        points = self.session.points(self.form.picker.uid)
+    def _on_atoms(self) -> None:
+        """Count the atoms anew: others were found, or some were changed by hand."""
+        uid = self.form.picker.uid
+        result, points = self.session.result(uid), self.session.points(uid)
         if points is None or len(points.features) != len(points.data):
             return
         counts = atoms_of(points).counts()
         self.form.show_counts(dict(zip(counts.items(), colours_of(len(counts)), strict=True)))
+        if result is not None and self.session.job is None:
+            self._say(in_words(result, len(points.data)))
 
 
 def in_words(result: Result, count: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
 from napari_atomai.data.recipe import Calibration
 from napari_atomai.errors import AtomAIError, BadOption
@@ -25,6 +25,7 @@ from napari_atomai.plugin.layers import pixel_size_nm, without_unit
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels.calibrate_layout import LATTICE, LINE, CalibrateForm
 from napari_atomai.plugin.panels.layout import scrolled
+from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.session import session_of
 from napari_atomai.plugin.shown import frame_getter
 from napari_atomai.plugin.slots import worded
@@ -45,7 +46,7 @@ _DISTORTED = "Where equivalent planes differ, the scan is distorted by as much."
 _MOVES = ("scale", "translate", "units")
 
 
-class CalibratePanel(QWidget):
+class CalibratePanel(Panel):
     """Give an image layer its pixel size, and with it every layer that belongs to it.
 
     Parameters
@@ -55,7 +56,7 @@ class CalibratePanel(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
-        super().__init__()
+        super().__init__("Calibrate")
         self.viewer = viewer
         self.session = session_of(viewer)
         self.form = CalibrateForm(viewer.layers)
@@ -90,7 +91,7 @@ class CalibratePanel(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show a sentence in the status line."""
-        self.form.status.setText(sentence)
+        self.form.status.say(sentence)
 
     # --- what the user does ---
 
@@ -133,7 +134,8 @@ class CalibratePanel(QWidget):
             return
         how = self._proposed(image)
         self._change(image, lambda: calibration.apply(self.viewer.layers, image, how))
-        self.say(f"{image.name!r}: {size_in_words(image)}, with every layer that belongs to it.")
+        size = size_in_words(image)
+        self.form.status.say_done(f"{image.name!r}: {size}, with every layer that belongs to it.", size)
 
     @worded("undoing")
     def undo(self, _checked: bool = False) -> None:
@@ -149,7 +151,8 @@ class CalibratePanel(QWidget):
         image = self.form.picker.layer()
         if image is not None:
             self._change(image, lambda: step(self.viewer.layers, image))
-            self.say(f"{done}: {size_in_words(image)}.")
+            size = size_in_words(image)
+            self.form.status.say_done(f"{done}: {size}.", size)
 
     def _change(self, image: Any, change: Callable[[], None]) -> None:
         with kept_view(self.viewer, image):
@@ -251,6 +254,7 @@ class CalibratePanel(QWidget):
         calibrated = pixel_size_nm(image) is not None
         origin = " ".join(x for x in (came_from(image), without_unit(self.viewer.layers)) if x)
         form.show_state(size_in_words(image), field_in_words(image), origin, calibrated=calibrated)
+        form.status.keep_for(size_in_words(image))
         form.line_length.setText(self._line_in_words(image))
         try:
             text, ready = proposal_in_words(self._proposed(image)), True

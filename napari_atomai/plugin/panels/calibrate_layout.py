@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_atomai.plugin.panels.picker import ImagePicker
+from napari_atomai.plugin.panels.status_line import StatusLine
 
 LINE, LATTICE, TYPED = range(3)
 """The methods, in the order of their tabs."""
@@ -97,7 +98,7 @@ class CalibrateForm(QWidget):
         self.undo_button.setToolTip("Go back to the pixel size that this image had before")
         self.redo_button = QPushButton("Redo")
         self.redo_button.setToolTip("Take back the last Undo")
-        self.status = _label("")
+        self.status = StatusLine()
 
     def _line_page(self) -> QWidget:
         self.draw_button = QPushButton("Draw line")

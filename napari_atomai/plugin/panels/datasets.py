@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer
-from qtpy.QtWidgets import QSizePolicy, QTreeWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QTreeWidgetItem, QVBoxLayout
 
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
@@ -19,6 +19,7 @@ from napari_atomai.plugin.layers import image_layer_data
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.opened import OpenedFile, opened_of
 from napari_atomai.plugin.panels.datasets_layout import EMPTY, DatasetsForm, described, icon_of
+from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.slots import worded
 from napari_atomai.plugin.thumbnails import thumbnail
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _DATASET = Qt.ItemDataRole.UserRole
 
 
-class DatasetsPanel(QWidget):
+class DatasetsPanel(Panel):
     """Lists the datasets of the files opened in a viewer.
 
     Parameters
@@ -40,7 +41,7 @@ class DatasetsPanel(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
-        super().__init__()
+        super().__init__("Datasets")
         self.viewer = viewer
         self.opened = opened_of(viewer)
         self.form = DatasetsForm()
@@ -68,7 +69,7 @@ class DatasetsPanel(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show a sentence in the status line."""
-        self.form.status.setText(sentence)
+        self.form.status.say(sentence)
 
     # --- the list ---
 
@@ -88,7 +89,11 @@ class DatasetsPanel(QWidget):
             self.say(EMPTY)
         elif self.form.status.text() == EMPTY:
             self.say("")
+        self.form.status.keep_for(self._about())
         self._draw_next()
+
+    def _about(self) -> Any:
+        return self.opened.files, len(self.viewer.layers)
 
     def _file_item(self, file: OpenedFile) -> QTreeWidgetItem:
         count = len(file.datasets)
@@ -162,7 +167,7 @@ class DatasetsPanel(QWidget):
         for data, options, _ in layers:
             self.viewer.add_image(data, **options)
         count = len(layers)
-        self.say(f"{count} layer{'s' if count > 1 else ''} added.")
+        self.form.status.say_done(f"{count} layer{'s' if count > 1 else ''} added.", self._about())
 
     def _on_failed(self, error: BaseException) -> None:
         self.say(explain(error, "adding datasets").text)

@@ -10,7 +10,6 @@ from qtpy.QtGui import QIcon, QImage, QPainter, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QTreeWidget,
     QVBoxLayout,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_atomai.data.spectrum import Spectrum
+from napari_atomai.plugin.panels.status_line import StatusLine
 
 SIDE = 48
 EMPTY = "Drop a microscope file on the window: its datasets are listed here."
@@ -54,9 +54,7 @@ class DatasetsForm(QWidget):
         self.close_button.setToolTip(
             "Take the file of the chosen dataset off the list and free its memory; layers stay in the viewer."
         )
-        self.status = QLabel(EMPTY)
-        self.status.setWordWrap(True)
-        self.status.setTextFormat(Qt.TextFormat.PlainText)
+        self.status = StatusLine(EMPTY)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(self.tree, stretch=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QVBoxLayout
 
 from napari_atomai.errors import BadImage
 from napari_atomai.files.tables import table_text, write_table
@@ -21,6 +21,7 @@ from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels.fourier_layout import FourierForm, in_angstrom, spot_in_words
 from napari_atomai.plugin.panels.fourier_view import Picture, reduced
 from napari_atomai.plugin.panels.layout import scrolled
+from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.table import AtomsTable
 from napari_atomai.plugin.shown import Box, frame_getter, frame_shape, shown_frame
 from napari_atomai.plugin.slots import worded
@@ -38,7 +39,7 @@ _REACH = 7.0
 _LEAST_BINS = 2.0
 
 
-class FourierPanel(QWidget):
+class FourierPanel(Panel):
     """Fourier transform of an image layer, with the lattice spacings its spots stand for.
 
     Parameters
@@ -48,11 +49,12 @@ class FourierPanel(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
-        super().__init__()
+        super().__init__("FFT")
         self.viewer = viewer
         self.form = FourierForm(viewer.layers)
         self.table = AtomsTable()
         self.form.table.setModel(self.table)
+        self.form.view.canvas.follow(viewer)
         self.spots: list[Spot] = []
         self._shapes: Any = None
         self._asked: Any = None
@@ -113,12 +115,12 @@ class FourierPanel(QWidget):
     @worded("copying the spots")
     def _on_copy(self, _checked: bool = False) -> None:
         QApplication.clipboard().setText(table_text(self._columns()).replace(",", "\t"))
-        self.say(f"{len(self.spots)} spots copied.")
+        self.form.status.say_done(f"{len(self.spots)} spots copied.", self.spots)
 
     def export(self, path: Path) -> None:
         """Write the table of spots to a CSV file."""
         write_table(self._columns(), path)
-        self.say(f"Written to {path}.")
+        self.form.status.say_done(f"Written to {path}.", self.spots)
 
     @worded("exporting the spots")
     def _on_export(self, _checked: bool = False) -> None:
@@ -252,6 +254,7 @@ class FourierPanel(QWidget):
         self.form.table.resizeColumnsToContents()
         self.form.show_possible(image=self.form.picker.layer() is not None, spots=bool(self.spots))
         self.form.view.show_spots(self.spots)
+        self.form.status.keep_for(self.spots)
 
 
 def _middle(box: Box) -> Box:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_atomai.plugin.panels.fourier_view import FourierView
 from napari_atomai.plugin.panels.picker import ImagePicker
+from napari_atomai.plugin.panels.status_line import StatusLine
 
 Size = tuple[float, float] | None
 
@@ -42,7 +43,7 @@ class FourierForm(QWidget):
         self._make_contrast()
         self.view = FourierView()
         self.under_mouse = _label("Point at a spot to read its spacing; click to pin it.")
-        self.status = _label("")
+        self.status = StatusLine()
         self._make_spots()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -86,8 +87,7 @@ class FourierForm(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show a sentence in the status line."""
-        self.status.setText(sentence)
-        self.status.setVisible(bool(sentence))
+        self.status.say(sentence)
 
     def show_possible(self, *, image: bool, spots: bool) -> None:
         """Enable what can be done now."""

@@ -30,6 +30,7 @@ from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FINEST_SPACING, FindAtoms, RefineAtoms
 from napari_atomai.plugin.forms import RecipeForm
 from napari_atomai.plugin.panels.picker import ImagePicker
+from napari_atomai.plugin.panels.status_line import StatusLine
 
 _NM_DECIMALS = 5
 
@@ -114,9 +115,7 @@ class AtomsForm(QWidget):
         self.stop_button = QPushButton("Stop")
         self.progress = QProgressBar()
         self.progress.setVisible(False)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status = StatusLine()
 
     def _make_output(self) -> None:
         default = FindAtoms.model_fields["threshold"].default
@@ -161,7 +160,7 @@ class AtomsForm(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show a sentence in the status line."""
-        self.status.setText(sentence)
+        self.status.say(sentence)
 
     def set_threshold(self, value: float) -> None:
         """Put the slider somewhere without anybody hearing of it."""

@@ -20,6 +20,7 @@ from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels.layout import scrolled
 from napari_atomai.plugin.panels.measure_layout import MeasureForm
 from napari_atomai.plugin.panels.measure_table import MeasureTable
+from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.profile_plot import ProfilePlot, readings
 from napari_atomai.plugin.removed import Removed
 from napari_atomai.plugin.shown import frame_getter, shown_frame
@@ -37,7 +38,7 @@ _IN_3D = "In 3D nothing can be drawn: go back to 2D with the button below the li
 _DRAWING = "add_"
 
 
-class MeasurePanel(QWidget):
+class MeasurePanel(Panel):
     """Measure distances, angles and line profiles on an image layer.
 
     Parameters
@@ -47,10 +48,11 @@ class MeasurePanel(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
-        super().__init__()
+        super().__init__("Measure")
         self.viewer = viewer
         self.form = MeasureForm(viewer.layers)
         self.plot = ProfilePlot()
+        self.plot.canvas.follow(viewer)
         self.table = MeasureTable(self.form.table)
         self.save_button = QPushButton("Export profile ...")
         self.save_button.setToolTip("Write the plotted profile to a CSV file: distance and value")
@@ -100,7 +102,7 @@ class MeasurePanel(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show a sentence in the status line."""
-        self.form.status.setText(sentence)
+        self.form.status.say(sentence)
 
     # --- what the user does ---
 
@@ -143,7 +145,7 @@ class MeasurePanel(QWidget):
     def export(self, path: Path) -> None:
         """Write all measurements of the image to a CSV file."""
         write_table(measurements.columns_of(self._measured), path)
-        self.say(f"Written to {path}.")
+        self.form.status.say_done(f"Written to {path}.", self._about())
 
     def export_profile(self, path: Path) -> None:
         """Write the profile that is plotted to a CSV file."""
@@ -152,7 +154,7 @@ class MeasurePanel(QWidget):
             unit = "nm" if profile.unit == "nm" else "px"
             name = _quantity(self.form.picker.layer())
             write_table({f"distance_{unit}": profile.distance, name: profile.values}, path)
-            self.say(f"Written to {path}.")
+            self.form.status.say_done(f"Written to {path}.", self._about())
 
     @worded("exporting the measurements")
     def _on_export(self, _checked: bool = False) -> None:
@@ -242,6 +244,7 @@ class MeasurePanel(QWidget):
 
     def _on_pixels(self, _event: Any = None) -> None:
         self._asked = None
+        self.form.status.keep_for(None)
         self._later()
 
     def _later(self, *_: Any) -> None:
@@ -268,8 +271,14 @@ class MeasurePanel(QWidget):
                 measured=bool(self._measured),
             )
             self._show_chosen(image)
+            self.form.status.keep_for(self._about())
         finally:
             self._busy = False
+
+    def _about(self) -> Any:
+        """Return what is measured now, to be compared."""
+        drawn = [(one.kind, one.points.tolist(), one.label, str(one.width_px)) for one in self._measured]
+        return drawn, self._selected(), self._asked
 
     def _end_angle(self) -> None:
         """End an angle at its third point; napari itself would wait for a double click."""

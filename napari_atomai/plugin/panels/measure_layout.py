@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_atomai.plugin.measurements import ANGLE, DISTANCE, PROFILE
 from napari_atomai.plugin.panels.picker import ImagePicker
+from napari_atomai.plugin.panels.status_line import StatusLine
 
 _TOOLS = {
     PROFILE: ("Line profile", "Draw a line: the image's values along it are plotted below."),
@@ -46,8 +47,7 @@ class MeasureForm(QWidget):
         self._make_tools()
         self._make_width()
         self._make_table()
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = StatusLine()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Image", self.picker)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QModelIndex, QPoint
 from qtpy.QtGui import QGuiApplication, QKeySequence
-from qtpy.QtWidgets import QFileDialog, QMenu, QShortcut, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QShortcut, QVBoxLayout
 
 from napari_atomai.data.understood import AXES
 from napari_atomai.files.tagfile import tags_text, write_tags
@@ -19,6 +19,7 @@ from napari_atomai.plugin.panels.layout import scrolled
 from napari_atomai.plugin.panels.metadata_content import RECIPE, Content, content_of
 from napari_atomai.plugin.panels.metadata_layout import MetadataForm
 from napari_atomai.plugin.panels.metadata_tree import Tag, TagTree, Walked, value_text, walk
+from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.slots import worded
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _AT_ONCE = 3000
 _EVENTS = ("metadata", "name", "scale", "translate", "units", "axis_labels", "data")
 
 
-class MetadataPanel(QWidget):
+class MetadataPanel(Panel):
     """Show what is known about the layer that is chosen in the list of layers.
 
     Parameters
@@ -42,7 +43,7 @@ class MetadataPanel(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
-        super().__init__()
+        super().__init__("Metadata")
         self.viewer = viewer
         self.form = MetadataForm()
         self.model = TagTree()
@@ -177,6 +178,7 @@ class MetadataPanel(QWidget):
         if tag is not None:
             self.form.facts.clearSelection()
         self._choose(None if tag is None else (tag.path, tag))
+        self._say_count()
 
     @worded("choosing a fact")
     def _on_fact(self) -> None:
@@ -184,6 +186,7 @@ class MetadataPanel(QWidget):
         if rows and self.content is not None:
             fact = self.content.facts[min(rows)]
             self._choose((fact.found_at, fact.text))
+            self._say_count()
 
     @worded("showing a tag")
     def _on_reveal(self, row: int, _column: int = 0) -> None:

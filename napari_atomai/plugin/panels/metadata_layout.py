@@ -24,6 +24,7 @@ from superqt import QElidingLabel
 
 from napari_atomai.data.understood import AXES, Fact
 from napari_atomai.plugin.panels.metadata_content import Content
+from napari_atomai.plugin.panels.status_line import StatusLine
 
 _ROW = 20
 _MOST_ROWS = 12
@@ -106,15 +107,13 @@ class MetadataForm(QWidget):
         self._buttons.setSpacing(4)
         for i, button in enumerate((self.copy_value, self.copy_path, self.copy_all, self.export)):
             self._buttons.addWidget(button, i // 2, i % 2)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status = StatusLine()
 
     # --- what it is told ---
 
     def say(self, sentence: str) -> None:
         """Show a sentence in the status line."""
-        self.status.setText(sentence)
+        self.status.say(sentence)
 
     def show_content(self, content: Content | None) -> None:
         """Show a layer's file and facts; None: there is no layer."""

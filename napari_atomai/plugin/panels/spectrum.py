@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QFileDialog, QListWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QListWidgetItem, QVBoxLayout
 
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.files.tables import write_table
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels.layout import scrolled
+from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.spectrum_curves import (
     COLOURS,
     Entry,
@@ -21,6 +22,7 @@ from napari_atomai.plugin.panels.spectrum_curves import (
     described,
     drawing_of,
     frozen,
+    left_out_in_words,
     position_in_words,
     same,
     usable_together,
@@ -37,7 +39,7 @@ _KINDS = "Table (*.csv);;Picture (*.png);;PDF (*.pdf);;SVG (*.svg)"
 _NOTHING = "No spectrum yet: open a file with spectra, or choose a spectrum image."
 
 
-class SpectrumPanel(QWidget):
+class SpectrumPanel(Panel):
     """Plots spectra and line scans, and the spectra of a spectrum image beside its maps.
 
     Parameters
@@ -47,10 +49,11 @@ class SpectrumPanel(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
-        super().__init__()
+        super().__init__("Spectrum")
         self.viewer = viewer
         self.entries: list[Entry] = []
         self.form = SpectrumForm(viewer.layers)
+        self.form.plot.canvas.follow(viewer)
         self.live = LiveSpectrum(viewer, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -223,8 +226,11 @@ class SpectrumPanel(QWidget):
     def _on_spectrum(self, spectrum: Spectrum) -> None:
         entry = next((one for one in self.entries if one.live), None)
         if entry is None:
-            alone = not any(one.shown for one in self.entries)
-            self.entries.insert(0, Entry(spectrum, COLOURS[0], shown=True, live=True))
+            entry = Entry(spectrum, COLOURS[0], shown=True, live=True)
+            beside = usable_together([entry, *(one for one in self.entries if one.shown)], self._current())
+            self.entries.insert(0, entry)
+            # Chosen, it decides the axis: what was just opened is seen, whatever was kept before.
+            alone = len(beside) == 1 or not any(one is entry for one in beside)
             self._list(0 if alone else self.form.list.currentRow() + 1)
             return
         entry.spectrum = spectrum
@@ -285,10 +291,7 @@ class SpectrumPanel(QWidget):
         self.form.plot.show_drawing(drawing)
         self._show_marker()
         self._enable(current, plotted)
-        left_out = sum(one.shown for one in self.entries) - len(plotted)
-        if left_out:
-            remark = f"{left_out} of the ticked spectra have another unit along the axis and are not plotted."
-        self._remark(remark)
+        self._remark(left_out_in_words([one for one in self.entries if one.shown], current) or remark)
 
     def _remark(self, remark: str) -> None:
         if remark:

@@ -59,6 +59,21 @@ def _leader(entries: Sequence[Entry], current: Entry | None) -> Entry:
     return next((one for one in entries if one is current), entries[0])
 
 
+def left_out_in_words(entries: Sequence[Entry], current: Entry | None) -> str:
+    """Say which spectra cannot be drawn on the axis of the current one, or the first; empty: all can."""
+    together = usable_together(entries, current)
+    apart = [one for one in entries if one not in together]
+    if not apart:
+        return ""
+    leader = _leader(entries, current)
+    unit, other = (unit_of(one.spectrum.axes[-1]) for one in (leader, apart[0]))
+    if len(apart) == 1:
+        which = f"{named(apart[0])!r} is in {other} and is not plotted"
+    else:
+        which = f"{len(apart)} ticked spectra are in other units and are not plotted"
+    return f"The axis is in {unit}; {which}: choose it in the list to see it."
+
+
 def drawing_of(
     entries: Sequence[Entry], current: Entry | None, *, log: bool, normalise: bool
 ) -> tuple[Drawing, str]:

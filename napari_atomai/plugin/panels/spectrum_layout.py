@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_atomai.plugin.panels.spectrum_live import PIXEL, REGION, WHOLE, SpectralPicker
 from napari_atomai.plugin.panels.spectrum_plot import SpectrumPlot
+from napari_atomai.plugin.panels.status_line import StatusLine
 
 
 class SpectrumForm(QWidget):
@@ -39,8 +40,7 @@ class SpectrumForm(QWidget):
         self._make_line()
         self._make_list()
         self.plot = SpectrumPlot()
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = StatusLine()
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Stop reading spectra")
         self.form = QFormLayout()
@@ -111,8 +111,7 @@ class SpectrumForm(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show a sentence in the status line."""
-        self.status.setText(sentence)
-        self.status.setVisible(bool(sentence))
+        self.status.say(sentence)
 
     def show_working(self, sentence: str) -> None:
         """Say what is being done, with a button to stop it; empty: nothing."""
