@@ -70,12 +70,12 @@ def find_peaks(probability: ArrayLike, min_distance: float, floor: float = 0.05)
             remedy="Give a positive number of pixels, about half the distance between neighbouring atoms.",
         )
     smooth = _smoothed(windows.plain(probability), _SMOOTHING * min_distance)
-    positions, scores = _maxima(smooth, floor)
+    positions, scores = local_maxima(smooth, floor)
     # Ties fall in order of row, then column: the same map always gives the same list.
     order = np.argsort(-scores, kind="stable")
     positions, scores = positions[order], scores[order]
     positions = _centred(smooth, positions, 0.5 * min_distance)
-    kept = _best(positions, min_distance)
+    kept = best(positions, min_distance)
     return Peaks(positions[kept], np.clip(scores[kept], 0.0, 1.0))
 
 
@@ -85,7 +85,7 @@ def _smoothed(probability: NDArray[np.floating], sigma: float) -> Map:
     return smooth
 
 
-def _maxima(smooth: Map, floor: float) -> tuple[Array, Array]:
+def local_maxima(smooth: Map, floor: float) -> tuple[Array, Array]:
     """Middle and height of every flat top that no neighbouring pixel rises above."""
     top = (ndimage.maximum_filter(smooth, size=3, mode="nearest") == smooth) & (smooth >= floor)
     labels, count = ndimage.label(top, structure=np.ones((3, 3)))
@@ -118,7 +118,7 @@ def _centred(smooth: Map, positions: Array, radius: float) -> Array:
     return found
 
 
-def _best(positions: Array, min_distance: float) -> NDArray[np.intp]:
+def best(positions: Array, min_distance: float) -> NDArray[np.intp]:
     """Return the indices left when each position, best first, removes all that are closer to it."""
     pairs = np.empty((0, 2), np.intp)
     if len(positions) > 1:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +29,16 @@ OK, OUTSIDE, FEW, NOT_FINITE, FAR, NO_PEAK, WIDTH, COLLISION, UNSETTLED, UNCERTA
 """Names of these numbers."""
 
 
+COLUMNS = 13
+"""What is told of an atom besides its position and reason."""
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """What a refinement found, one entry per atom, lengths in pixels.
 
-    An atom whose fit failed keeps its start; `reason` says why, and all else is NaN.
+    An atom whose fit failed keeps its start; `reason` says why, its standard deviation is that of starts, and
+    all else is NaN.
 
     Parameters
     ----------
@@ -48,6 +55,16 @@ class Fit:
         correlated from pixel to pixel (interpolated or averaged images) makes it too small.
     quality : array, shape (N,)
         Part of the window's variance that the fit explains, 0 to 1.
+    significance : array, shape (N,)
+        How far the atom stands out of the noise, in standard deviations: the square root of twice what it
+        adds to the log-likelihood.
+    amplitude_sd : array, shape (N,)
+        Standard deviation of the amplitude.
+    sigma_major, sigma_minor : array, shape (N,)
+        Long and short width of the ellipse that the atom is, from its second moments.
+    angle : array, shape (N,)
+        Of its long axis, in degrees from the column axis towards the row axis, -90 to 90; NaN where the data
+        do not tell it from a round one.
     reason : array of int8, shape (N,)
         Index into `REASONS`.
     """
@@ -61,6 +78,11 @@ class Fit:
     row_sd: Array
     col_sd: Array
     quality: Array
+    significance: Array
+    amplitude_sd: Array
+    sigma_major: Array
+    sigma_minor: Array
+    angle: Array
     reason: NDArray[np.int8]
 
     @property
@@ -68,6 +90,11 @@ class Fit:
         """Where the fit is good."""
         good: NDArray[np.bool_] = self.reason == OK
         return good
+
+    def keep(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Fit:
+        """Return some of the atoms."""
+        parts = (getattr(self, field.name)[which] for field in dataclasses.fields(self))
+        return Fit(*parts)
 
     @property
     def reasons(self) -> NDArray[np.str_]:
@@ -85,8 +112,9 @@ def unusable(start: Array, shape: tuple[int, ...]) -> NDArray[np.int8]:
 
 
 def of_columns(positions: Array, columns: Array, reason: NDArray[np.int8]) -> Fit:
-    """Make a `Fit` of its eight columns, in their order, as the rows of one array (8, N)."""
-    amplitude, background, sigma_row, sigma_col, intensity, row_sd, col_sd, quality = columns
-    return Fit(
-        positions, amplitude, background, sigma_row, sigma_col, intensity, row_sd, col_sd, quality, reason
-    )
+    """Make a `Fit` of its columns, in their order, as the rows of one array; those left out are NaN."""
+    every = np.full((COLUMNS, len(positions)), np.nan)
+    every[: len(columns)] = columns
+    names = [field.name for field in dataclasses.fields(Fit)][1:-1]
+    parts: dict[str, Any] = dict(zip(names, every, strict=True))
+    return Fit(positions, reason=reason, **parts)

@@ -3,6 +3,7 @@
 A Gaussian with its axes along rows and columns is a product of a row part and a column part. All that
 Gauss and Newton need - every product of two derivatives, summed over the window with its weights - is then a
 handful of moments of the weights and of the weighted data, and each of these is two small matrix products.
+Pixels are single precision, which is finer than any detector; the equations are double.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Pixels = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 ROW, COL, HEIGHT, SIGMA_ROW, SIGMA_COL, LEVEL = range(6)
@@ -33,12 +35,12 @@ class Windows:
 
     Parameters
     ----------
-    data, weights : array, shape (N, K, K)
+    data, weights : array of float32, shape (N, K, K)
         Pixels, and their weights (one over the variance); weight 0 leaves a pixel out.
     """
 
-    data: Array
-    weights: Array
+    data: Pixels
+    weights: Pixels
 
     @property
     def half(self) -> int:
@@ -98,11 +100,32 @@ class Normal:
 
 
 @dataclass(frozen=True, eq=False)
+class Fitted:
+    """Where a fit ended.
+
+    Parameters
+    ----------
+    parameters : array, shape (N, 6)
+    normal : Normal
+        Normal equations there.
+    step : array, shape (N, 6)
+        Last one tried.
+    damping : array, shape (N,)
+        For the next step.
+    """
+
+    parameters: Array
+    normal: Normal
+    step: Array
+    damping: Array
+
+
+@dataclass(frozen=True, eq=False)
 class _Sums:
     """What stays the same while parameters change."""
 
-    weighted: Array
-    weights: Array
+    weighted: Pixels
+    weights: Pixels
     level: Array
     linear: Array
     square: Array
@@ -111,21 +134,18 @@ class _Sums:
     @classmethod
     def of(cls, windows: Windows, prior: WidthPrior) -> _Sums:
         weighted = windows.weights * windows.data
-        return cls(
-            weighted,
-            windows.weights,
-            windows.weights.sum((1, 2)),
-            weighted.sum((1, 2)),
-            np.einsum("nij,nij->n", weighted, windows.data),
-            prior,
-        )
+        level = np.einsum("nij->n", windows.weights).astype(np.float64)
+        linear = np.einsum("nij->n", weighted).astype(np.float64)
+        square = np.einsum("nij,nij->n", weighted, windows.data).astype(np.float64)
+        return cls(weighted, windows.weights, level, linear, square, prior)
 
 
-def values(parameters: Array, half: int) -> Array:
+def values(parameters: Array, half: int) -> Pixels:
     """Gaussians without their background in windows of 2 `half` + 1 pixels, shape (N, K, K)."""
     rows, cols = _profiles(parameters, half, 0)
-    height = parameters[:, HEIGHT, None, None]
-    return height * rows[:, 0, :, None] * cols[:, 0, None, :]
+    tall = rows[:, 0] * parameters[:, HEIGHT, None].astype(np.float32)
+    drawn: Pixels = np.einsum("ni,nj->nij", tall, cols[:, 0])
+    return drawn
 
 
 def start(windows: Windows, centre: Array, sigma: Array) -> Array:
@@ -145,8 +165,8 @@ def start(windows: Windows, centre: Array, sigma: Array) -> Array:
 
 
 def fit(
-    windows: Windows, parameters: Array, limits: Limits, prior: WidthPrior, steps: int
-) -> tuple[Array, Normal]:
+    windows: Windows, parameters: Array, limits: Limits, prior: WidthPrior, steps: int, damping: Array
+) -> Fitted:
     """Levenberg-Marquardt in every window, with a damping of its own.
 
     Parameters
@@ -160,25 +180,26 @@ def fit(
     prior : WidthPrior
         Keeps the widths of faint atoms near those of the others; bright ones go their own way.
     steps : int
-        Trials; a trial that does not lower the cost is taken back and damped more.
-
-    Returns
-    -------
-    parameters : array, shape (N, 6)
-    normal : Normal
-        Normal equations at these parameters.
+        Trials, at least one; a trial that does not lower the cost is taken back and damped more.
+    damping : array, shape (N,)
+        To begin with; 1e-3 where nothing is known.
     """
     sums = _Sums.of(windows, prior)
     now = _equations(parameters, sums)
-    damping = np.full(len(parameters), 1e-3)
     for _ in range(steps):
         trial = _limited(parameters + scale(parameters) * _solve(now, damping), limits)
+        step = trial - parameters
         new = _equations(trial, sums)
         better = new.cost <= now.cost
         parameters = np.where(better[:, None], trial, parameters)
         now = now.where(better, new)
         damping = np.clip(np.where(better, damping * 0.1, damping * 10.0), 1e-7, 1e7)
-    return parameters, now
+    return Fitted(parameters, now, step, damping)
+
+
+def equations(windows: Windows, parameters: Array, prior: WidthPrior) -> Normal:
+    """Return the normal equations of every window at given parameters (N, 6)."""
+    return _equations(parameters, _Sums.of(windows, prior))
 
 
 def scale(parameters: Array) -> Array:
@@ -191,7 +212,7 @@ def scale(parameters: Array) -> Array:
     return out
 
 
-def coupling(weights: Array, own: Array, other: Array) -> Array:
+def coupling(weights: Pixels, own: Array, other: Array) -> Array:
     """Products of the derivatives of two Gaussians in the window of the first, shape (M, 6, 6).
 
     Parameters
@@ -220,6 +241,30 @@ def coupling(weights: Array, own: Array, other: Array) -> Array:
     return products
 
 
+def moments(windows: Windows, parameters: Array) -> tuple[Array, Array, Array]:
+    """Sum g t^p s^q over each window, with t and s the distances from the centre in units of the widths.
+
+    Returns
+    -------
+    weight, squared, data : array, shape (N, 3, 3), (N, 5, 5), (N, 3, 3)
+        Of the weights times g, times g squared, and of weights times data times g, by p and q.
+    """
+    return _moments(parameters, _Sums.of(windows, WidthPrior()))
+
+
+def leverage(weights: Pixels, parameters: Array, prior: WidthPrior) -> Pixels:
+    """Part of each pixel's own noise that the fit follows, 0 to 0.9, shape (N, K, K)."""
+    rows, cols = _profiles(parameters, weights.shape[-1] // 2, 2)
+    slopes = np.ones((*weights.shape, PARAMETERS), np.float32)
+    for number, (p, q) in enumerate(zip(_P, _Q, strict=True)):
+        slopes[..., number] = rows[:, p, :, None] * cols[:, q, None, :]
+    normal = equations(Windows(np.zeros_like(weights), weights), parameters, prior)
+    spread = inverse(normal.matrix)
+    spread[~np.isfinite(spread)] = 0.0
+    share = np.einsum("nijp,nijp->nij", slopes @ spread[:, None].astype(np.float32), slopes)
+    return np.asarray(np.clip(weights * share, 0.0, 0.9), np.float32)
+
+
 def inverse(matrix: Array) -> Array:
     """Inverse of symmetric matrices (N, p, p); infinite where there is none."""
     size = np.sqrt(np.maximum(np.einsum("nii->ni", matrix), 1e-300))
@@ -233,13 +278,13 @@ def inverse(matrix: Array) -> Array:
     return np.asarray(found / size[:, :, None] / size[:, None, :], np.float64)
 
 
-def _profiles(parameters: Array, half: int, power: int) -> tuple[Array, Array]:
+def _profiles(parameters: Array, half: int, power: int) -> tuple[Pixels, Pixels]:
     """Row and column parts of g t^p, p = 0 to `power`, each of shape (N, power + 1, K)."""
     offsets = np.arange(-half, half + 1.0)
     parts = []
     for centre, sigma in ((ROW, SIGMA_ROW), (COL, SIGMA_COL)):
-        t = (offsets - parameters[:, centre, None]) / parameters[:, sigma, None]
-        part = np.empty((len(t), power + 1, len(offsets)))
+        t = ((offsets - parameters[:, centre, None]) / parameters[:, sigma, None]).astype(np.float32)
+        part = np.empty((len(t), power + 1, len(offsets)), np.float32)
         np.exp(-0.5 * t * t, out=part[:, 0])
         for p in range(power):
             np.multiply(part[:, p], t, out=part[:, p + 1])
@@ -250,13 +295,21 @@ def _profiles(parameters: Array, half: int, power: int) -> tuple[Array, Array]:
 def _moments(parameters: Array, sums: _Sums) -> tuple[Array, Array, Array]:
     """Moments of the weights with g (N, 3, 3) and g squared (N, 5, 5), and of the data with g (N, 3, 3)."""
     half = sums.weights.shape[-1] // 2
-    rows, cols = _profiles(parameters, half, 4)
-    double_rows, double_cols = rows * rows[:, :1], cols * cols[:, :1]
-    rows, cols = rows[:, :3], cols[:, :3].transpose(0, 2, 1)
+    rows, cols = _profiles(parameters, half, 2)
+    double_rows, double_cols = _squared(rows), _squared(cols).transpose(0, 2, 1)
+    cols = cols.transpose(0, 2, 1)
     first = rows @ sums.weights @ cols
-    second = double_rows @ sums.weights @ double_cols.transpose(0, 2, 1)
+    second = double_rows @ sums.weights @ double_cols
     data = rows @ sums.weighted @ cols
-    return first, second, data
+    return first.astype(np.float64), second.astype(np.float64), data.astype(np.float64)
+
+
+def _squared(profiles: Pixels) -> Pixels:
+    """g^2 t^p, p = 0 to 4, shape (N, 5, K), of g t^p, p = 0 to 2."""
+    squared = np.empty((len(profiles), 5, profiles.shape[-1]), np.float32)
+    np.multiply(profiles, profiles, out=squared[:, ::2])
+    np.multiply(profiles[:, :2], profiles[:, 1:], out=squared[:, 1::2])
+    return squared
 
 
 def _equations(parameters: Array, sums: _Sums) -> Normal:

@@ -65,7 +65,7 @@ def _centres(canvas: Canvas, start: Array, half: int, radius: float) -> tuple[Ar
     """Positions (n, 2), columns of `Fit` (8, n) and reasons (n,) of one part."""
     middle = windows.nearest_pixel(start)
     data = canvas.cut(canvas.pixels, middle, half).astype(np.float64)
-    use = canvas.cut(canvas.valid, middle, half)
+    use = canvas.cut(canvas.valid, middle, half) > 0
     offsets = np.arange(-half, half + 1.0)
     distance = np.hypot(offsets[:, None], offsets)
     level, variance = _surroundings(data, use & (distance > 0.7 * radius) & (distance <= radius + 0.5))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Pixels = NDArray[np.float32]
 
 _BINS = 16
 _ENOUGH = 300
@@ -31,11 +32,15 @@ class Noise:
     slope: float = 0.0
     least: float = 1e-30
 
-    def weights(self, expected: Array) -> Array:
+    def weights(self, expected: Pixels) -> Pixels:
         """One over the variance of pixels that ought to have these values."""
         if self.slope == 0.0:
-            return np.full(expected.shape, 1.0 / max(self.base, self.least))
-        return 1.0 / np.maximum(self.base + self.slope * expected, self.least)
+            return np.full(expected.shape, 1.0 / max(self.base, self.least), np.float32)
+        variance = expected * np.float32(self.slope)
+        variance += np.float32(self.base)
+        np.maximum(variance, np.float32(self.least), out=variance)
+        weights: Pixels = np.reciprocal(variance, out=variance)
+        return weights
 
 
 def learn(expected: Array, residual: Array) -> Noise:

@@ -106,18 +106,18 @@ def refine_gaussian(
 
 def _verdict(found: Found, start: Array, shift: float, plan: Plan) -> NDArray[np.int8]:
     """Reason of every atom that was fitted; a later rule overrules an earlier one."""
-    fitted, (row, col, height, _, pixels) = found.parameters, found.table
+    fitted, (row, col, height) = found.parameters, found.variance[:, :3].T
     sigma = fitted[:, SIGMA_ROW : SIGMA_COL + 1]
     limits = plan.limits
     reason = np.zeros(len(start), np.int8)
     with np.errstate(invalid="ignore"):
         error = np.sqrt(np.maximum(row, col))
-        reason[found.moved * np.clip(error, 0.002, 0.2) > np.maximum(error, 0.05)] = fit.UNSETTLED
+        reason[found.moved > np.maximum(error, 0.05)] = fit.UNSETTLED
         reason[~(error < shift)] = fit.UNCERTAIN
         reason[(sigma <= 1.01 * limits.narrow).any(1) | (sigma >= 0.99 * limits.wide).any(1)] = fit.WIDTH
         reason[~(fitted[:, HEIGHT] > np.sqrt(height))] = fit.NO_PEAK
         reason[np.hypot(*(fitted[:, :2] - start).T) > shift] = fit.FAR
-    reason[pixels < _FEWEST] = fit.FEW
+    reason[found.pixels < _FEWEST] = fit.FEW
     reason[~np.isfinite(fitted).all(1)] = fit.NOT_FINITE
     good = reason == fit.OK
     reason[np.flatnonzero(good)[_collided(start[good], fitted[good, :2])]] = fit.COLLISION
@@ -136,23 +136,51 @@ def _report(
     start: Array, reason: NDArray[np.int8], found: Found, good: NDArray[np.bool_], canvas: Canvas, factor: int
 ) -> Fit:
     """Back to pixels and units of the image; atoms that failed keep their start."""
-    fitted, table = found.parameters[good], found.table[:, good]
-    columns = np.full((8, len(start)), np.nan)
+    fitted = found.parameters[good]
+    columns = np.full((fit.COLUMNS, len(start)), np.nan)
     positions = start.copy()
     which = np.flatnonzero(reason == fit.OK)
     positions[which] = fitted[:, :2] * factor + (factor - 1) / 2
-    # Averaging over a bin widens a Gaussian by the bin's own variance.
-    bin_variance = (factor**2 - 1) / 12
-    sigma = np.sqrt(
-        np.maximum((fitted[:, SIGMA_ROW : SIGMA_COL + 1] * factor) ** 2 - bin_variance, _NARROWEST**2)
-    )
+    sigma = _unbinned(fitted[:, SIGMA_ROW : SIGMA_COL + 1], factor)
     intensity = 2 * np.pi * canvas.unit * factor**2
     intensity = intensity * fitted[:, [HEIGHT, SIGMA_ROW, SIGMA_COL]].prod(1)
     amplitude = intensity / (2 * np.pi * sigma.prod(1))
     background = canvas.level + canvas.unit * fitted[:, LEVEL]
-    errors = np.sqrt(table[:2]) * factor
-    columns[:, which] = np.stack([amplitude, background, *sigma.T, intensity, *errors, table[3]])
+    errors = np.sqrt(_second_order(found.variance, found.parameters)[good].T) * factor
+    height_sd = amplitude * np.sqrt(found.variance[good, HEIGHT]) / fitted[:, HEIGHT]
+    major, minor, angle = found.ellipse[:, good]
+    widths = _unbinned(np.stack([major, minor]), factor)
+    sureness = (found.quality[good], np.sqrt(found.gain[good]), height_sd)
+    columns[:, which] = np.stack(
+        [amplitude, background, *sigma.T, intensity, *errors, *sureness, *widths, angle]
+    )
+    kept = ~np.isin(reason, (fit.OK, fit.OUTSIDE, fit.NOT_FINITE))
+    columns[5:7, kept] = _error_of_starts(positions[which] - start[which])[:, None]
     return fit.of_columns(positions, columns, reason)
+
+
+def _unbinned(sigma: Array, factor: int) -> Array:
+    """Widths in pixels of the image: averaging over a bin has widened Gaussians by the bin's own variance."""
+    widened: Array = np.square(sigma * factor) - (factor**2 - 1) / 12
+    return np.sqrt(np.maximum(widened, _NARROWEST**2))
+
+
+def _error_of_starts(moves: Array) -> Array:
+    """Return the standard deviation (row, column) of starts: how far the good atoms were from theirs."""
+    return np.sqrt(np.square(moves).mean(0)) if len(moves) >= _FEWEST else np.full(2, np.nan)
+
+
+def _second_order(variance: Array, fitted: Array) -> Array:
+    """Variance (N, 2) of row and column, with what is left out where noise bends the peak itself.
+
+    The centre is where the image, seen through the Gaussian, is highest. There the curvature is as noisy as
+    the height: of squares of 1.5 and 0.5 times the variance over the width squared, which go together. The
+    mean of error squared over the Fisher variance of the fit is then about 1 + 3 variance / width^2; the 3 was
+    chosen between estimates of 3 and 6 by the z-scores of simulated images (benchmarks/refine.py).
+    """
+    place = variance[:, :2]
+    part = place.mean(1) / np.square(fitted[:, SIGMA_ROW : SIGMA_COL + 1]).mean(1)
+    return np.asarray(place * (1 + 3 * np.minimum(part, 0.5))[:, None])
 
 
 def _shift(radius: float, max_shift: float | None) -> float:

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.special import expit
 
 from napari_atomai.data.recipe import RefineAtoms
 from napari_atomai.locate.centres import Peaks
+from napari_atomai.locate.complete import refine_complete
 from napari_atomai.locate.neighbours import nearest_distances
 from napari_atomai.locate.refine import Fit, fit_radius, refine_centre_of_mass, refine_gaussian
 
 Vector = NDArray[np.float64]
 Features = dict[str, NDArray[Any]]
+
+_OUTERMOST = 0.12
+"""Part of the spacing that a pixel of the net's map and a half are."""
 
 _SURE = 0.5
 """Neighbour distances are told among atoms at least this sure, as long as the atom itself is not less."""
@@ -28,6 +33,7 @@ def measured(
     *,
     closest: float,
     known: Features | None = None,
+    complete: bool = False,
 ) -> tuple[Vector, Features]:
     """Refine candidates and describe each of them.
 
@@ -45,6 +51,9 @@ def measured(
         Of two candidates that end up nearer than this, the surer one is kept.
     known : dict of str to array, shape (N,), optional
         What is known of the candidates already, to be carried over.
+    complete : bool
+        Whether candidates that the pixels do not support are left out, and columns that no candidate led to
+        are added, with their probability as score (``added``), where a Gaussian is fitted.
 
     Returns
     -------
@@ -53,10 +62,14 @@ def measured(
     features : dict of str to array, shape (M,)
         ``score``, ``refined``, ``neighbour_px``, ``at_border`` and what the fit measured.
     """
-    fit = _fit(pixels, peaks.positions, spacing, refine)
+    fit: Fit | None
+    if complete and refine.method == "gaussian":
+        fit, peaks, known = _completed(pixels, peaks, refine.radius or fit_radius(spacing), known or {})
+    else:
+        fit = _fit(pixels, peaks.positions, spacing, refine)
     positions = peaks.positions if fit is None else fit.positions
     kept = _one_each(positions, peaks.scores, closest)
-    kept = kept[_inside(positions, fit, pixels.shape)[kept]]
+    kept = kept[_inside(positions, fit, pixels.shape, spacing)[kept]]
     positions, scores = positions[kept], peaks.scores[kept]
     edge = np.minimum(positions, np.array(pixels.shape) - 1 - positions).min(axis=1, initial=np.inf)
     features: Features = {
@@ -75,8 +88,25 @@ def measured(
             "background": fit.background[kept],
             "sigma_row_px": fit.sigma_row[kept],
             "sigma_col_px": fit.sigma_col[kept],
+            "sigma_major_px": fit.sigma_major[kept],
+            "sigma_minor_px": fit.sigma_minor[kept],
+            "angle_deg": fit.angle[kept],
+            "significance": fit.significance[kept],
         }
     return positions, features
+
+
+def _completed(
+    pixels: NDArray[Any], peaks: Peaks, radius: float, known: Features
+) -> tuple[Fit, Peaks, Features]:
+    """Fit, and the candidates and what is known of them, after some were dropped and others added."""
+    done = refine_complete(pixels, peaks.positions, radius, scores=peaks.scores, valid=np.isfinite(pixels))
+    old = done.origin[~done.added]
+    scores = np.concatenate([peaks.scores[old], expit(done.log_odds[done.added])])
+    unknown = np.full(int(done.added.sum()), np.nan)
+    features: Features = {name: np.concatenate([values[old], unknown]) for name, values in known.items()}
+    features["added"] = done.added
+    return done.fit, Peaks(done.fit.positions, scores), features
 
 
 def _fit(pixels: NDArray[Any], positions: Vector, spacing: float, refine: RefineAtoms) -> Fit | None:
@@ -89,14 +119,16 @@ def _fit(pixels: NDArray[Any], positions: Vector, spacing: float, refine: Refine
     return None
 
 
-def _inside(positions: Vector, fit: Fit | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _inside(positions: Vector, fit: Fit | None, shape: tuple[int, ...], spacing: float) -> NDArray[np.bool_]:
     """Tell which centres lie in the frame, by more than twice their own error.
 
-    A column just outside can be seen by its flank, and its mirror image in the padding looks like a centre.
+    A column just outside can be seen by its flank, and its mirror image in the padding looks like a centre:
+    on the outermost pixels of the net's map, a tenth of the spacing wide, only the fit can tell them apart.
     """
     margin = np.full(positions.shape, 0.5)
     if fit is not None:
-        margin = np.where(fit.converged[:, None], 2 * np.stack([fit.row_sd, fit.col_sd], axis=1), margin)
+        errors = 2 * np.stack([fit.row_sd, fit.col_sd], axis=1)
+        margin = np.where(fit.converged[:, None], errors, max(0.5, _OUTERMOST * spacing))
     inner = (positions + 0.5 >= margin) & (np.array(shape) - 0.5 - positions >= margin)
     return np.asarray(inner.all(axis=1))
 

@@ -248,6 +248,35 @@ def test_failures_keep_the_start_and_say_why(make_scene):
     assert np.isfinite(fit.row_sd[0])
 
 
+def test_an_atom_that_kept_its_start_says_how_far_off_starts_are(make_scene, lattice):
+    where = lattice("square", 16.0, (200, 200))
+    scene = make_scene(where, shape=(200, 200), counts=200)
+    start = shaken(where, 0.5)
+    start[70] += 7.9  # nothing but background is there
+    fit = refine_gaussian(scene.image, start, 6, max_shift=3)
+    assert fit.reasons[70] != ""
+    assert fit.row_sd[70] == pytest.approx(0.5, rel=0.2)
+    assert fit.col_sd[70] == pytest.approx(0.5, rel=0.2)
+    assert np.isnan(fit.intensity[70])
+
+
+def test_error_bars_hold_where_the_noise_bends_the_peaks(make_scene, lattice, position_bound):
+    # Three counts at the brighter, one at the fainter columns: the Fisher matrix alone is a sixth too sure.
+    shape, sigma = (500, 500), 1.8
+    where = shaken(lattice("square", 5.7 * sigma, shape), 0.3, seed=2)
+    where = where[((where >= 1) & (where <= np.array(shape) - 2)).all(1)]
+    counts = np.where(np.arange(len(where)) % 2, 3.0, 1.5)
+    scene = make_scene(where, shape=shape, counts=counts, sigma=sigma, background=0.45)
+    fit = refine_gaussian(scene.image, shaken(where, 0.36), fit_radius(5.7 * sigma))
+    inside = ((where > 9) & (where < np.array(shape) - 10)).all(1)
+    good = inside & fit.converged
+    assert good.sum() > 0.97 * inside.sum()
+    z = (fit.positions - where)[good] / np.stack([fit.row_sd, fit.col_sd], 1)[good]
+    assert 0.93 < z.std() < 1.1
+    bound = position_bound(scene, np.flatnonzero(inside))
+    assert rms((fit.positions - where)[inside]) < 1.25 * rms(bound)
+
+
 def test_two_starts_on_one_atom_are_not_both_believed(make_scene):
     scene = make_scene([[30.0, 30.0]], shape=(60, 60), counts=400, sigma=2.5)
     fit = refine_gaussian(scene.image, [[29.0, 29.0], [31.0, 31.5]], 6)

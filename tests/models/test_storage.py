@@ -40,3 +40,13 @@ def test_a_model_that_was_replaced_is_read_again(tmp_path: Path) -> None:
         os.utime(path, (stamp, stamp))
         assert load_weights(str(path)).tensors["a"][0] == value
     assert load_weights(str(path)) is load_weights(str(path))
+
+
+def test_the_bundled_models_say_how_good_they_are_and_what_their_thresholds_risk() -> None:
+    for name in bundled_models():
+        card = load_weights(name).card
+        assert card.name == name
+        assert 0 < card.metrics["calibration_error"] <= 0.05
+        assert {"lattice", "single atoms"} <= card.risk.keys()
+        assert card.risk["lattice"].for_false(0.05) > card.risk["lattice"].for_false(0.2)
+    assert load_weights("atoms-ensemble").card.members >= 5

@@ -12,13 +12,15 @@ import napari_atomai as aoi
 from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
+from napari_atomai.data.risk import RiskTable
 from napari_atomai.errors import BadImage, BadOption, UnknownOption
+from napari_atomai.models.storage import load_weights
 from napari_atomai.simulate.imaging import Columns, Conditions, draw, expose
 from napari_atomai.simulate.lattices import PROTOTYPES
 from napari_atomai.simulate.samples import graphene_with_si, perovskite
 from napari_atomai.simulate.truth import match
 from napari_atomai.workflow.checks import DARK
-from napari_atomai.workflow.find import finding
+from napari_atomai.workflow.find import finding, with_threshold
 
 
 def crystal(
@@ -86,6 +88,34 @@ def test_dark_columns_are_found_when_asked_for() -> None:
     assert min(agreement(atoms.positions, true, 4)) > 0.97
 
 
+RISK = RiskTable(thresholds=(0.3, 0.6, 0.8), missed=(0.0, 0.02, 0.2), false=(0.3, 0.04, 0.0), images=999)
+
+
+def test_a_rate_chooses_the_threshold_and_the_record_says_both() -> None:
+    card = load_weights("atoms").card.model_copy(update={"risk": {"lattice": RISK}})
+    asked = FindAtoms(false_rate=0.05)
+    assert with_threshold(asked, card, lattice=True).threshold == 0.6
+    assert with_threshold(FindAtoms(miss_rate=0.01), card, lattice=True).threshold == 0.3
+    assert with_threshold(FindAtoms(), card, lattice=True) == FindAtoms()
+    with pytest.raises(BadOption, match="single atoms"):
+        with_threshold(asked, card, lattice=False)
+
+
+def test_one_cannot_ask_for_both_rates() -> None:
+    with pytest.raises(BadOption, match="either"):
+        aoi.find_atoms(np.ones((64, 64)), false_rate=0.1, miss_rate=0.1)
+
+
+def test_a_threshold_set_later_takes_the_place_of_the_rate() -> None:
+    image, _ = crystal(14.0)
+    found = finish(finding(Image.from_array(image), FindAtoms(false_rate=0.1)))
+    chosen = found.threshold
+    assert found.record.step(FindAtoms).false_rate == 0.1
+    later = found.at(min(chosen + 0.2, 0.99))
+    assert later.record.step(FindAtoms).false_rate == 0
+    assert (later.atoms.features["score"] >= later.threshold).all()
+
+
 @pytest.mark.parametrize("kind", ["square", "honeycomb"])
 @pytest.mark.parametrize("spacing", [0.0, 14.0])
 def test_dark_columns_are_recognised_and_said_to_be(kind: str, spacing: float) -> None:
@@ -139,7 +169,9 @@ def test_a_constant_image_has_no_atoms_and_says_why(value: float) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_has_next_to_no_atoms(seed: int) -> None:
     noise = np.random.default_rng(seed).poisson(20, (256, 256))
-    assert len(aoi.find_atoms(noise)) <= 5
+    found = finish(finding(Image.from_array(noise)))
+    assert len(found.atoms) <= 8
+    assert any(note.startswith("No lattice was found") for note in found.notes) or not len(found.candidates)
 
 
 @pytest.mark.parametrize("count", [1, 2])
