@@ -175,8 +175,8 @@ def _second_order(variance: Array, fitted: Array) -> Array:
 
     The centre is where the image, seen through the Gaussian, is highest. There the curvature is as noisy as
     the height: of squares of 1.5 and 0.5 times the variance over the width squared, which go together. The
-    mean of error squared over the Fisher variance of the fit is then about 1 + 3 variance / width^2; the 3 was
-    chosen between estimates of 3 and 6 by the z-scores of simulated images (benchmarks/refine.py).
+    mean of error squared over the Fisher variance of the fit is then about 1 + 3 variance / width^2; the 3
+    was chosen between estimates of 3 and 6 by the z-scores of simulated images (benchmarks/refine.py).
     """
     place = variance[:, :2]
     part = place.mean(1) / np.square(fitted[:, SIGMA_ROW : SIGMA_COL + 1]).mean(1)
