@@ -5,7 +5,7 @@
 
 A run may be stopped and started again: it goes on from its checkpoint. The second line writes and measures
 the nets of a run that is not at its end. Two hours on two cores. This made atoms-ensemble.safetensors;
-the single net, atoms.safetensors, was made by this file as it was at commit 55da45b, and calibrated by `judge`.
+the single net, atoms.safetensors, was made by this file as of commit 55da45b, and calibrated by `judge`.
 """
 
 from __future__ import annotations
