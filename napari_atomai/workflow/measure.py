@@ -12,6 +12,7 @@ from scipy.special import expit
 from napari_atomai.data.recipe import RefineAtoms
 from napari_atomai.locate.centres import Peaks
 from napari_atomai.locate.complete import refine_complete
+from napari_atomai.locate.fit import FAR, NO_PEAK
 from napari_atomai.locate.neighbours import nearest_distances
 from napari_atomai.locate.refine import Fit, fit_radius, refine_centre_of_mass, refine_gaussian
 
@@ -122,13 +123,14 @@ def _fit(pixels: NDArray[Any], positions: Vector, spacing: float, refine: Refine
 def _inside(positions: Vector, fit: Fit | None, shape: tuple[int, ...], spacing: float) -> NDArray[np.bool_]:
     """Tell which centres lie in the frame, by more than twice their own error.
 
-    A column just outside can be seen by its flank, and its mirror image in the padding looks like a centre:
-    on the outermost pixels of the net's map, a tenth of the spacing wide, only the fit can tell them apart.
+    A column just outside can be seen by its flank, and its mirror image in the padding looks like a centre on
+    the outermost pixels of the net's map. The fit of such a one leaves the frame, or finds no peak in it.
     """
     margin = np.full(positions.shape, 0.5)
     if fit is not None:
         errors = 2 * np.stack([fit.row_sd, fit.col_sd], axis=1)
-        margin = np.where(fit.converged[:, None], errors, max(0.5, _OUTERMOST * spacing))
+        margin = np.where(fit.converged[:, None], errors, margin)
+        margin[(fit.reason == FAR) | (fit.reason == NO_PEAK)] = max(0.5, _OUTERMOST * spacing)
     inner = (positions + 0.5 >= margin) & (np.array(shape) - 0.5 - positions >= margin)
     return np.asarray(inner.all(axis=1))
 
