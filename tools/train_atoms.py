@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from napari_atomai.data.card import ModelCard
@@ -24,7 +25,7 @@ from napari_atomai.data.progress import finish
 from napari_atomai.files.weights import Weights, read_weights, write_weights
 from napari_atomai.models.judging import judging
 from napari_atomai.nets.segmentation import UNet
-from napari_atomai.predictors.finder import Finder, finder_for
+from napari_atomai.predictors.finder import Finder, calibrated, finder_for
 from napari_atomai.simulate.scenes import SPACINGS
 from napari_atomai.trainers.simulated import Plan, checkpointed, training
 
@@ -112,6 +113,7 @@ def judge(path: Path) -> None:
     )
     write_weights(path, card, weights.tensors, half=True)
     finder = finder_for(read_weights(path))
+    lone = finish(judging(finder, seed=9_000)).without_lattice().calibration()
     for number, engine in enumerate(finder.engines):
         alone = finish(judging(Finder((engine,), card), images=100)).tally()
         print(
@@ -129,7 +131,10 @@ def judge(path: Path) -> None:
     for mean, share, count in zip(*together.reliability(), strict=True):
         print(f"  score {mean:.3f}: {share:.3f} of {count} are columns")
     rounded = {name: round(value, 5) for name, value in metrics.items()}
-    card = card.model_copy(update={"metrics": rounded, "risk": together.risks()})
+    risks = together.risks()
+    moved = calibrated(np.array(risks["single atoms"].thresholds), *lone).tolist()
+    risks["single atoms"] = risks["single atoms"].model_copy(update={"thresholds": tuple(moved)})
+    card = card.model_copy(update={"metrics": rounded, "risk": risks, "alone": lone})
     write_weights(path, card, weights.tensors, half=True)
 
 

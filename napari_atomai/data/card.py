@@ -46,6 +46,9 @@ class ModelCard(BaseModel):
     calibration: tuple[float, float] = Field(
         (1.0, 0.0), description="Slope and offset that make the log-odds of the nets those of the truth."
     )
+    alone: tuple[float, float] = Field(
+        (1.0, 0.0), description="The same once more, for images in which no lattice is seen."
+    )
     normalisation: dict[str, float] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, float] = Field(default_factory=dict)

@@ -79,6 +79,10 @@ class Judgement:
         slope, offset = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
         return round(float(slope), 4), round(float(offset), 4)
 
+    def without_lattice(self) -> Judgement:
+        """Return the images in which there is no lattice."""
+        return Judgement(tuple(seen for seen in self.images if not seen.lattice))
+
     def risks(self) -> dict[str, RiskTable]:
         """Risk of each threshold on images with a lattice, and on those with single atoms."""
         return {

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import Progress
 from napari_atomai.locate.centres import Peaks, find_peaks
-from napari_atomai.predictors.finder import Finder
+from napari_atomai.predictors.finder import Finder, calibrated
 from napari_atomai.predictors.scale import resized, true_zoom
 from napari_atomai.predictors.tiles import predict_tiled
 from napari_atomai.prepare.normalise import channels
@@ -46,6 +47,19 @@ class Detected:
     score_sd: NDArray[np.float64] | None
     probability: Map
     spread: Map | None
+
+
+def as_alone(seen: Detected, card: ModelCard) -> Detected:
+    """Return what was seen with the probabilities of images in which there is no lattice.
+
+    Grains of noise and film are taken for atoms far more often there: the score of a lone spot is worth less
+    than that of one among many.
+    """
+    slope, offset = card.alone
+    if (slope, offset) == (1.0, 0.0):
+        return seen
+    peaks = Peaks(seen.peaks.positions, calibrated(seen.peaks.scores, slope, offset))
+    return replace(seen, peaks=peaks, probability=calibrated(seen.probability, slope, offset))
 
 
 def detecting(finder: Finder, frame: NDArray[Any], zoom: float) -> Generator[Progress, None, Detected]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from napari_atomai.data.card import ModelCard
@@ -34,6 +36,16 @@ class Finder:
         return self.engines[0]
 
 
+_LEAST = 1e-6
+
+
+def calibrated(probability: NDArray[np.floating], slope: float, offset: float) -> NDArray[Any]:
+    """Return probabilities whose log-odds are scaled and shifted."""
+    seen = np.clip(probability, probability.dtype.type(_LEAST), probability.dtype.type(1 - _LEAST))
+    result: NDArray[Any] = expit(slope * logit(seen) + offset)
+    return result.astype(probability.dtype, copy=False)
+
+
 class Calibrated:
     """An engine whose probabilities are those of the truth: Platt scaling of what it says.
 
@@ -57,8 +69,7 @@ class Calibrated:
 
     def __call__(self, batch: Batch) -> Batch:
         """Map (n, channels, y, x) to probabilities (n, classes, y, x)."""
-        seen = np.clip(self.engine(batch), _LEAST, 1 - _LEAST)
-        result: Batch = expit(self.slope * logit(seen) + self.offset)
+        result: Batch = calibrated(self.engine(batch), self.slope, self.offset)
         return result
 
     def rest(self) -> None:
@@ -66,7 +77,6 @@ class Calibrated:
         self.engine.rest()
 
 
-_LEAST = np.float32(1e-6)
 _FINDERS: WeakKeyDictionary[Weights, Finder] = WeakKeyDictionary()
 
 

@@ -20,7 +20,7 @@ from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtom
 from napari_atomai.errors import BadOption
 from napari_atomai.files.reading import read
 from napari_atomai.models.storage import load_weights
-from napari_atomai.predictors.detect import CLOSEST, FLOOR, Detected, detecting
+from napari_atomai.predictors.detect import CLOSEST, FLOOR, Detected, as_alone, detecting
 from napari_atomai.predictors.finder import Finder, finder_for
 from napari_atomai.predictors.polarity import find_scale_and_polarity, is_dark
 from napari_atomai.predictors.scale import LATTICE, Scale, find_scale
@@ -214,6 +214,8 @@ def finding(
         incomplete += not np.isfinite(pixels).all()
         work = detecting(finder, finite(pixels), scale.zoom)
         seen = yield from _within(work, index, image.n_frames)
+        if scale.confidence < LATTICE:
+            seen = as_alone(seen, finder.card)
         probability[index] = seen.probability
         if spread is not None:
             spread[index] = seen.spread

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 from napari_atomai.data.progress import finish
 from napari_atomai.files.weights import Weights, read_weights, write_weights
-from napari_atomai.predictors.detect import detecting
+from napari_atomai.predictors.detect import as_alone, detecting
 from napari_atomai.predictors.engines import OnnxEngine
 from napari_atomai.predictors.finder import finder_for
 from napari_atomai.predictors.tiles import predict_tiled
@@ -67,6 +67,15 @@ def test_calibration_scales_the_log_odds(weights: Weights) -> None:
     seen = finish(detecting(finder_for(dataclasses.replace(weights, card=card)), FRAME, zoom=1.0))
     plain = maps_of([weights])[0]
     np.testing.assert_allclose(seen.probability, expit(2 * logit(plain) - 0.5), atol=1e-5)
+
+
+def test_without_a_lattice_the_log_odds_are_scaled_once_more(weights: Weights) -> None:
+    seen = finish(detecting(finder_for(weights), FRAME, zoom=1.0))
+    assert as_alone(seen, weights.card) is seen
+    lone = as_alone(seen, weights.card.model_copy(update={"alone": (1.5, -3.0)}))
+    np.testing.assert_allclose(lone.probability, expit(1.5 * logit(seen.probability) - 3), atol=1e-5)
+    np.testing.assert_allclose(lone.peaks.scores, expit(1.5 * logit(seen.peaks.scores) - 3), atol=1e-5)
+    np.testing.assert_array_equal(lone.peaks.positions, seen.peaks.positions)
 
 
 def test_progress_counts_the_tiles_of_all_members(members: list[Weights]) -> None:
