@@ -196,11 +196,12 @@ class Segmentor:
             run.resume(self._run)
         self._card = None
         try:
-            self.trained = yield from self.trainer.training()
+            return (yield from self.trainer.training())
         finally:
+            # Of a run that was closed or failed, too: history and card tell of the weights that are there.
+            self.trained = run.outcome or self.trained
             self._run = run.state()
             self.trainer.forget()
-        return self.trained
 
     def predict(
         self,

@@ -10,11 +10,12 @@ import torch
 
 from napari_atomai.errors import BadOption
 from napari_atomai.prepare.augment import Augment, augmented
+from napari_atomai.prepare.masks import IGNORED
 from napari_atomai.prepare.scaling import Scaling
 from napari_atomai.trainers.options import Augmentation
 
 
-def augmentation(asked: Any, scaling: Scaling | None = None) -> Augmentation | None:
+def augmentation(asked: Any, scaling: Scaling | None = None, classes: int = 0) -> Augmentation | None:
     """Return the function that augments a batch, or None.
 
     What it gives is scaled again: in use the net sees images scaled with their noise, gradients and
@@ -27,6 +28,8 @@ def augmentation(asked: Any, scaling: Scaling | None = None) -> Augmentation | N
         (n, c, y, x) and (n, y, x).
     scaling : Scaling, optional
         Of the intensities in use.
+    classes : int
+        Output channels of the net, to check the labels of one's own function by; 0 = they are not checked.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def augmentation(asked: Any, scaling: Scaling | None = None) -> Augmentation | N
     if isinstance(asked, Augment):
         return _scaled(_by_recipe(asked), scaling)
     if callable(asked):
-        return _scaled(_checked(asked), scaling)
+        return _scaled(_checked(asked, classes), scaling)
     raise BadOption(
         f"The augmentation is a {type(asked).__name__}.",
         remedy="Give an Augment recipe, its options as a dict, or a function "
@@ -71,7 +74,7 @@ def _scaled(augment: Augmentation, scaling: Scaling | None) -> Augmentation:
     return rescaled
 
 
-def _checked(own: Augmentation) -> Augmentation:
+def _checked(own: Augmentation, classes: int) -> Augmentation:
     def augment(
         images: torch.Tensor, labels: torch.Tensor, random: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -83,6 +86,26 @@ def _checked(own: Augmentation) -> Augmentation:
                 why="Every image needs its label, and none may be dropped.",
                 remedy="Return as many images as came in, and labels of their size.",
             )
+        _check_values(new, marked, classes)
         return new, marked
 
     return augment
+
+
+def _check_values(images: torch.Tensor, labels: torch.Tensor, classes: int) -> None:
+    """Refuse pixels that are not finite, which scaling would hide, and labels without a class."""
+    wrong = int((~torch.isfinite(images)).sum())
+    if wrong:
+        raise BadOption(
+            f"The augmentation made {wrong} of {images.numel()} pixels NaN or infinite.",
+            why="The net would learn from pixels that mean nothing.",
+            remedy="Look for a division by zero, or a logarithm or root of negative numbers, in it.",
+        )
+    low, high, most = int(labels.min()), int(labels.max()), max(classes - 1, 1)
+    if classes and (low < IGNORED or high > most):
+        raise BadOption(
+            f"The augmentation made labels from {low} to {high}; with nb_classes={classes} they go from 0 to "
+            f"{most}.",
+            why="A class that the net does not have cannot be learned.",
+            remedy=f"Return labels as they came, or {IGNORED} for pixels that do not count.",
+        )

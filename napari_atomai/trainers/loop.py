@@ -80,6 +80,8 @@ class Trainer:
         self._before: Mapping[str, Any] | None = None
         self._written: dict[str, Any] = {}
         self._run: RunState | None = None
+        self.outcome: Trained | None = None
+        """What came of the run, also one that was closed or failed on its way; None before it began."""
         self._micro = options.batch_size
         self._stop = False
 
@@ -137,7 +139,8 @@ class Trainer:
             kept = average or run.best
             self.net.load_state_dict(initial if kept is None else kept.weights)
             arrange(self.net, home, torch.contiguous_format).eval()
-        return self._trained(run, average)
+            outcome = self.outcome = self._trained(run, average)
+        return outcome
 
     def _begun(self, place: Place) -> tuple[RunState, Learner]:
         options = self.options

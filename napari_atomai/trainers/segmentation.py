@@ -149,7 +149,7 @@ class SegTrainer:
         objective = Objective(
             make_loss(asked.loss or options.loss, self.nb_classes, options.class_weights or None, IGNORED),
             lambda: SegmentationScores(self.nb_classes, IGNORED),
-            augmentation(asked.augmentation, self.scaling),
+            augmentation(asked.augmentation, self.scaling, self.nb_classes),
             IGNORED,
         )
         return Trainer(net, pairs, objective, options, make_optimizer=asked.optimizer, checkpoint=checkpoint)

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'napari-atomai[train]'")
 
 from napari_atomai.data.card import ModelCard  # noqa: E402
-from napari_atomai.errors import BadModel, BadOption, UnknownOption  # noqa: E402
+from napari_atomai.errors import BadModel, BadOption, Diverged, UnknownOption  # noqa: E402
 from napari_atomai.files.weights import read_card, write_weights  # noqa: E402
 from napari_atomai.locate.neighbours import nearest_distances  # noqa: E402
 from napari_atomai.models import (  # noqa: E402
@@ -166,6 +166,29 @@ def test_training_on_after_loading_changes_the_weights_that_predict(
         loaded.fit(*crystal, resume=True)
     loaded.fit(*crystal, training_cycles=3, swa=True, **QUICK)
     assert any(not np.array_equal(a, b) for a, b in zip(before, weights(loaded), strict=True))
+
+
+def test_after_a_stop_or_a_failure_history_and_card_tell_of_that_run(crystal: Any) -> None:
+    model = Segmentor(nb_classes=3, net_options=SMALL)
+    model.fit(*crystal, training_cycles=4, **QUICK)
+    before = model.history["train_loss"]
+    work = model.fitting(*crystal, training_cycles=9, seed=5, **QUICK)
+    for _ in range(3):
+        next(work)
+    work.close()
+    assert len(model.history["train_loss"]) == 3
+    assert model.history["train_loss"] != before[:3]
+    assert model.card().metrics["cycles"] == 3
+    assert model.card().metrics["test_loss"] == pytest.approx(min(model.history["test_loss"]))
+    cycles = iter(range(100))
+
+    def breaks(logits: Any, target: Any) -> Any:
+        return logits.mean() * (float("nan") if next(cycles) >= 12 else 1.0)
+
+    with pytest.raises(Diverged):
+        model.fit(*crystal, training_cycles=20, loss=breaks, **QUICK)
+    assert 0 < len(model.history["train_loss"]) < 20
+    assert model.card().metrics["cycles"] == len(model.history["train_loss"])
 
 
 def test_a_finished_training_is_gone_on_with_for_more_cycles(crystal: Any) -> None:

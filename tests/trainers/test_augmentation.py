@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'napari-atomai[train]'")
 
+from napari_atomai.errors import BadOption  # noqa: E402
 from napari_atomai.prepare.scaling import Scaling  # noqa: E402
 from napari_atomai.trainers.augmentation import augmentation  # noqa: E402
 
@@ -29,3 +30,21 @@ def test_an_augmented_image_is_scaled_again(asked: object) -> None:
 def test_intensities_that_are_not_scaled_in_use_are_not_in_training() -> None:
     double = augmentation(lambda images, labels, _: (2 * images, labels), Scaling(kind="none"))
     np.testing.assert_array_equal(double(IMAGES, LABELS, torch.Generator())[0], 2 * IMAGES)
+
+
+def test_pixels_and_labels_that_mean_nothing_are_refused_and_not_hidden_by_the_scaling() -> None:
+    spoilt = augmentation(lambda images, labels, _: (images / 0 * 0, labels), Scaling(), 3)
+    with pytest.raises(BadOption, match=rf"{IMAGES.numel()} of {IMAGES.numel()} pixels NaN"):
+        spoilt(IMAGES, LABELS, torch.Generator())
+    for classes, shift in ((1, 2), (3, 3), (3, -2)):
+        shifted = augmentation(lambda images, labels, _, by=shift: (images, labels + by), Scaling(), classes)
+        with pytest.raises(BadOption, match=f"labels from {shift} to {shift}; with nb_classes={classes}"):
+            shifted(IMAGES, LABELS, torch.Generator())
+
+
+def test_a_function_may_use_every_class_of_the_net_and_leave_pixels_out() -> None:
+    for classes, label in ((1, 1), (3, 2), (3, -1)):
+        relabelled = augmentation(
+            lambda images, labels, _, to=label: (images, torch.full_like(labels, to)), Scaling(), classes
+        )
+        assert (relabelled(IMAGES, LABELS, torch.Generator())[1] == label).all()
