@@ -16,7 +16,7 @@ from matplotlib.image import imread
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.errors import BadImage, SaveFailed
-from napari_atomai.plots import (
+from napari_atomai.plots.overlays import (
     CLASS_COLOURS,
     circle_radius,
     overlay,

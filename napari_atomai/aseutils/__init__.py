@@ -1,0 +1,1 @@
+"""Atoms -> structures that a simulation code can run."""

@@ -1,0 +1,1 @@
+"""Atoms -> bonds, rings, defects."""

@@ -1,0 +1,21 @@
+"""Every figure the engine can draw: the only door to matplotlib, without pyplot and its state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_atomai._names import loaded_when_touched
+
+if TYPE_CHECKING:
+    from napari_atomai.plots.overlays import circle_radius, overlay, save_figure, scale_bar_length
+
+_HOMES = {
+    "circle_radius": "napari_atomai.plots.overlays",
+    "overlay": "napari_atomai.plots.overlays",
+    "save_figure": "napari_atomai.plots.overlays",
+    "scale_bar_length": "napari_atomai.plots.overlays",
+}
+
+__all__ = ["circle_radius", "overlay", "save_figure", "scale_bar_length"]
+
+__getattr__, __dir__ = loaded_when_touched(__name__, _HOMES)
