@@ -2,9 +2,10 @@
 
     python benchmarks/real_images.py --data ../shared/data --out out/real
 
-Prints a table (count, what the lattice gives, spacing, seconds of CPU) and writes the overlays into the
-folder given, which is ignored by git. What the lattice gives is measured in the Fourier transform: the
-area of the cell times the columns in it, over the whole frame.
+Prints a table (count, what the lattice gives, spacing, confidence in the scale, low and middle score, seconds
+of CPU), and writes the overlays and the histograms of scores into the folder given, which is ignored by git.
+What the lattice gives is measured in the Fourier transform: the area of the cell times the columns in it,
+over the whole frame.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import FindAtoms
 from napari_atomai.files.reading import read
-from napari_atomai.plots import overlay, save_figure
+from napari_atomai.plots import overlay, save_figure, score_histogram
 from napari_atomai.simulate.truth import match
 from napari_atomai.workflow.find import Found, finding
 
@@ -71,6 +72,11 @@ CASES = [
     Case("stem_TMD_Re_alloy_lzw.tiff"),
     Case("stem_SrTiO3_NSID.hf5"),
     Case("stem_Au_nanoparticle_velox.emd"),
+    Case("stem_Pt-single-atoms_051.tif"),
+    Case("stm_Si111-7x7_20nm.sxm"),
+    Case("stm_molecular_lattice_20nm.sxm"),
+    Case("stm_moire_10nm.sxm"),
+    Case("haadf_particles_velox.emd"),
 ]
 
 
@@ -83,7 +89,10 @@ def main() -> int:
     parser.add_argument("--model", default="atoms", help="bundled model or .safetensors file")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    print(f"{'file':40} {'atoms':>6} {'lattice':>8} {'ratio':>6} {'spacing':>8} {'sure':>5} {'CPU s':>6}")
+    print(
+        f"{'file':40} {'atoms':>6} {'lattice':>8} {'ratio':>6} {'spacing':>8} {'sure':>5} "
+        f"{'5 %':>5} {'median':>6} {'CPU s':>6}"
+    )
     for case in CASES:
         path = options.data / case.file
         if options.only in case.file and path.exists():
@@ -101,10 +110,13 @@ def report(case: Case, path: Path, out: Path, model: str) -> None:
     sure = found.record.measured["confidence"]
     expected = lattice_count(image, case) if case.period else np.nan
     atoms = len(found.atoms)
+    low, middle = np.percentile(found.atoms.features["score"], [5, 50]) if atoms else (np.nan, np.nan)
     line = f"{case.file:40} {atoms:6d} {expected:8.0f} {atoms / expected:6.3f} {spacing:8.2f} {sure:5.2f}"
-    print(f"{line} {seconds:6.2f} {against_labels(path, found)}", flush=True)
+    print(f"{line} {low:5.2f} {middle:6.2f} {seconds:6.2f} {against_labels(path, found)}", flush=True)
     first = found.atoms.keep(found.atoms.frames == 0)
     save_figure(overlay(image.frame(0), first, image.pixel_size), out / f"{path.stem}.png")
+    scores = score_histogram(found.candidates.features["score"], found.threshold, title=path.stem)
+    save_figure(scores, out / f"{path.stem}_scores.png")
 
 
 def picture(path: Path) -> Image:
