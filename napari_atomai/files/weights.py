@@ -1,6 +1,7 @@
 """Weights and their card in one safetensors file: the only door to safetensors.
 
-Reading runs no code and reserves no more memory than the file is long.
+Reading runs no code and reserves no more memory than the file is long. A hash of header and weights is
+kept in the header, so that a file that was damaged on its way is refused and not believed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from napari_atomai.files.atomic import replacing
 MAX_BYTES = 2 * 1024**3
 MAX_HEADER_BYTES = 4 * 1024**2
 _CARD = "napari_atomai.card"
+_HASH = "napari_atomai.sha256"
+_METADATA = "__metadata__"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +98,14 @@ def write_weights(
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
     """Write arrays by name, and strings beside them, to one file."""
-    content = save({name: np.asarray(array, order="C") for name, array in tensors.items()}, dict(metadata))
-    with replacing(Path(path)) as part:
-        part.write_bytes(content)
+    plain = save({name: np.asarray(array, order="C") for name, array in tensors.items()}, dict(metadata))
+    header, data = _parted(plain)
+    header[_METADATA] = {**metadata, _HASH: _digest(header, data)}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # the weights behind it stay aligned
+    with replacing(Path(path)) as part, part.open("wb") as file:
+        for block in (struct.pack("<Q", len(text)), text, data):
+            file.write(block)
 
 
 def read_weights(path: Path) -> Weights:
@@ -106,7 +114,7 @@ def read_weights(path: Path) -> Weights:
     Raises
     ------
     CannotRead
-        If the file is missing or is not whole.
+        If the file is missing, is not whole, or is not what was once saved.
     TooLarge
         If it is longer than 2 GiB.
     BadModel
@@ -125,7 +133,7 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     Raises
     ------
     CannotRead
-        If the file is missing or is not whole.
+        If the file is missing, is not whole, or is not what was once saved.
     TooLarge
         If it is longer than 2 GiB.
     """
@@ -166,12 +174,43 @@ def _content(path: Path) -> bytes:
 
 def _tensors(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
     try:
-        return load(content)
+        tensors = load(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise CannotRead(
             f"{path.name} is not a whole safetensors file: {error}",
             remedy="Copy the file again, or choose another one.",
         ) from error
+    _refuse_damaged(content, path)
+    return tensors
+
+
+def _refuse_damaged(content: bytes, path: Path) -> None:
+    """Compare the hash that was stored; a file of an older version has none and passes."""
+    header, data = _parted(content)
+    stored = (header.get(_METADATA) or {}).get(_HASH)
+    if stored is not None and stored != _digest(header, data):
+        raise CannotRead(
+            f"{path.name} is damaged: its {len(content)} bytes do not have the hash {str(stored)[:12]}... "
+            "that they were saved with.",
+            why="The net would give answers that look right and are not.",
+            remedy="Copy the file again from where it came, or choose another one.",
+        )
+
+
+def _parted(content: bytes) -> tuple[dict[str, Any], memoryview]:
+    """Return header and weights of a file that safetensors has accepted; nothing is copied."""
+    size = struct.unpack("<Q", content[:8])[0]
+    header: dict[str, Any] = json.loads(content[8 : 8 + size])
+    return header, memoryview(content)[8 + size :]
+
+
+def _digest(header: Mapping[str, Any], data: memoryview) -> str:
+    """Hash what a header says, in whatever order, less the hash itself, and the weights."""
+    words = {name: value for name, value in (header.get(_METADATA) or {}).items() if name != _HASH}
+    said = json.dumps({**header, _METADATA: words}, sort_keys=True).encode()
+    digest = hashlib.sha256(said)
+    digest.update(data)
+    return digest.hexdigest()
 
 
 def _metadata(content: bytes, path: Path) -> dict[str, str]:

@@ -16,13 +16,15 @@ from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadModel, BadOption
 from napari_atomai.files.weights import Weights
 from napari_atomai.models.coordinates import atoms_of, refined
-from napari_atomai.models.resizing import Size, back, resized
+from napari_atomai.models.resizing import Size, back, check_size, resized
 from napari_atomai.models.storage import load_weights
 from napari_atomai.nets.registry import describe_net
 from napari_atomai.predictors.segmentation import MEMORY_BUDGET, SegPredictor
+from napari_atomai.predictors.stacks import as_stack
 from napari_atomai.prepare.normalise import channels as finder_channels
 from napari_atomai.prepare.scaling import Scaling
-from napari_atomai.trainers.options import TrainingWords
+from napari_atomai.trainers.augmentation import with_words
+from napari_atomai.trainers.options import SegmentationWords
 from napari_atomai.trainers.run_state import continued
 from napari_atomai.trainers.saving import give, net_of, with_suffix, write_net
 from napari_atomai.trainers.segmentation import Labelled, SegTrainer
@@ -30,6 +32,7 @@ from napari_atomai.trainers.task import Trained
 
 Maps = NDArray[np.float32]
 Coordinates = dict[int, NDArray[np.float64]]
+_NUMBER = int | float | np.number
 
 
 class Segmentor:
@@ -120,7 +123,7 @@ class Segmentor:
         resume: bool = False,
         checkpoint: str | Path | None = None,
         missing_classes: bool = False,
-        **options: Unpack[TrainingWords],
+        **options: Unpack[SegmentationWords],
     ) -> Trained:
         """Train.
 
@@ -144,7 +147,9 @@ class Segmentor:
             "adamw", "sgd", or a function of the parameters), learning_rate, lr_scheduler, training_cycles
             (1000), full_epoch, batch_size (32), compute_accuracy, swa, perturb_weights, early_stopping,
             augmentation, seed, print_loss, micro_batch, memory_gb, device, processes ...: see
-            `napari_atomai.trainers.options.TrainingOptions`.
+            `napari_atomai.trainers.options.TrainingOptions`. Instead of ``augmentation`` also AtomAI's words:
+            rotation, zoom, resize, gauss_noise, poisson_noise, jitter, salt_and_pepper, blur, contrast,
+            background, custom_transform; see `napari_atomai.prepare.atomai_words.recipe_of_words`.
 
         Returns
         -------
@@ -181,10 +186,10 @@ class Segmentor:
         resume: bool = False,
         checkpoint: str | Path | None = None,
         missing_classes: bool = False,
-        **options: Unpack[TrainingWords],
+        **options: Unpack[SegmentationWords],
     ) -> Generator[Progress, None, Trained]:
         """Train as `fit` does, and yield Progress; closing it keeps the best weights so far."""
-        words = continued(self._run, self.trainer.asked, options) if resume else dict(options)
+        words = continued(self._run, self.trainer.asked, with_words(options)) if resume else dict(options)
         data = Labelled(self._seen(X_train), y_train, None if X_test is None else self._seen(X_test), y_test)
         run = self.trainer.compile_trainer(
             data,
@@ -270,11 +275,9 @@ class Segmentor:
         memory_budget: int = MEMORY_BUDGET,
     ) -> Generator[Progress, None, tuple[Maps, Coordinates]]:
         """Predict as `predict` does, and yield Progress."""
-        if not 0 < thresh < 1:
-            raise BadOption(f"thresh is {thresh}.", remedy="Give a probability between 0 and 1, such as 0.5.")
+        _check_words(thresh, radius, resize)
         pixels: Any = imgs.pixels if isinstance(imgs, Image) else imgs
-        images = pixels if hasattr(pixels, "ndim") else np.asarray(pixels)
-        images = images[None] if images.ndim == 2 else images
+        images = as_stack(pixels)
         predictor = SegPredictor(
             self.net, scaling=self.scaling, memory_budget=memory_budget, channels=self.trainer.channels
         )
@@ -364,6 +367,15 @@ class Segmentor:
         if stack.ndim != 3:
             return images
         return np.stack([np.moveaxis(finder_channels(image), 0, -1) for image in stack])
+
+
+def _check_words(thresh: Any, radius: Any, resize: Any) -> None:
+    if not isinstance(thresh, _NUMBER) or not 0 < thresh < 1:
+        raise BadOption(f"thresh is {thresh!r}.", remedy="Give a probability between 0 and 1, such as 0.5.")
+    if not isinstance(radius, _NUMBER) or not 0 <= radius < np.inf:
+        raise BadOption(f"radius is {radius!r}.", remedy="Give a number of pixels; 0 = from the distances.")
+    if resize is not None:
+        check_size(resize)
 
 
 def _grey(image: NDArray[Any]) -> NDArray[Any]:

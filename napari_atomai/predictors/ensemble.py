@@ -98,6 +98,8 @@ class EnsemblePredictor:
     ) -> None:
         self.members = _members(model, ensemble)
         self.scaling = scaling or getattr(ensemble, "scaling", None) or Scaling()
+        if not isinstance(temperature, int | float | np.number):
+            raise BadOption(f"temperature is {temperature!r}.", remedy="Give a number above 0.")
         tempered(np.ones(2), temperature)  # refuses what is out of range
         self.temperature = temperature
         self.tile = check_whole("tile", tile)
@@ -141,6 +143,8 @@ class EnsemblePredictor:
                 sums.add(piece, channels_last(maps))
                 of = done + left
                 yield Progress(number * of + done, len(self) * of, f"member {number + 1} of {len(self)}")
+            if number == 0:
+                stack.tell()
         assert sums is not None  # there is a member
         return sums.finished(self.temperature)
 
@@ -158,7 +162,7 @@ class EnsemblePredictor:
         pixels = int(np.prod(np.shape(images)))
         for number in range(len(self)):
             engine = self._engine(number, pixels)
-            yield Stack(with_channels(images, engine.facts.channels), self.scaling), engine
+            yield Stack(with_channels(images, engine.facts.channels), self.scaling, engine.facts), engine
 
     def _pieces(self, stack: Stack, engine: Engine) -> list[Piece]:
         return plan(len(stack), stack.frame, engine.facts, self.memory_budget, self.tile)

@@ -24,7 +24,7 @@ def predicted(engine: Engine, images: Any, scaling: Scaling, budget: float, tile
     ones are cut into blocks that overlap by the net's reach.
     """
     frames, rows, columns, _ = images.shape
-    frame = Frame(rows, columns)
+    frame = Frame.mirrored(rows, columns, engine.facts)
     pieces = plan(frames, frame, engine.facts, budget, tile)
     if pieces[0].rows == (0, rows) and pieces[0].columns == (0, columns):
         batch = pieces[0].frames[1]
@@ -56,7 +56,8 @@ class Whole:
     def __call__(self, images: NDArray[Any]) -> Map:
         """Map (n, y, x, channels) to (n, y, x, classes)."""
         count, rows, columns, _ = images.shape
-        return _run(self.engine, Stack(images, self.scaling), Piece((0, count), (0, rows), (0, columns)))
+        whole = Piece((0, count), (0, rows), (0, columns))
+        return _run(self.engine, Stack(images, self.scaling, self.engine.facts), whole)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Tile:
 
     def __call__(self, images: NDArray[Any], limits: Limits) -> Map:
         """Map (1, y, x, channels) to the own part (1, y, x, classes)."""
-        return _run(self.engine, Stack(images, self.scaling, limits), self.own)
+        return _run(self.engine, Stack(images, self.scaling, self.engine.facts, limits), self.own)
 
 
 def _tile(
@@ -105,4 +106,5 @@ def _run(engine: Engine, stack: Stack, piece: Piece) -> Map:
             )
         ]
         result[tuple(place)] = channels_last(maps)
+    stack.tell()
     return result

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.data.progress import Progress, finish
-from napari_atomai.errors import BadOption
 from napari_atomai.predictors.engines import Engine
 from napari_atomai.predictors.pieces import plan
 from napari_atomai.predictors.stacks import Stack, with_channels
 from napari_atomai.predictors.tiles import channels_last, running
+from napari_atomai.prepare.checks import whole_number
 from napari_atomai.prepare.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ MEMORY_BUDGET = 600_000_000
 class SegPredictor:
     """Predicts for images of any size and number, the same for a frame whatever it is stacked with.
 
-    Sizes that the net does not take are mirrored at the lower and right border, after scaling, and cropped
-    back. Images that do not fit the memory budget are cut into tiles that overlap by the net's reach, so
-    that the result is that of the whole image. Where memory still does not do, tiles are halved.
+    Images are mirrored all around, after scaling, as far as their border can be seen in the result, and up
+    to a size that the net takes; the result is cropped back. Images that do not fit the memory budget are cut
+    into tiles that overlap by the net's reach, so that the result is that of the whole image. Where memory
+    still does not do, tiles are halved.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ class SegPredictor:
     def predicting(self, images: ArrayLike) -> Generator[Progress, None, NDArray[np.float32]]:
         """Predict as `predict` does, and say after each tile how far it is."""
         engine = self.engine
-        stack = Stack(with_channels(images, engine.facts.channels), self.scaling)
+        stack = Stack(with_channels(images, engine.facts.channels), self.scaling, engine.facts)
         sides = stack.frame.rows, stack.frame.columns
         result = np.empty((len(stack), *sides, engine.facts.classes), np.float32)
         pieces = plan(len(stack), stack.frame, engine.facts, self.memory_budget, self.tile)
@@ -113,6 +114,7 @@ class SegPredictor:
         for done, (piece, maps, left) in enumerate(work, start=1):
             result[piece.where] = channels_last(maps)
             yield Progress(done, done + left, "predicting")
+        stack.tell()
         return result
 
     def lazily(self, images: da.Array) -> da.Array:
@@ -154,6 +156,4 @@ def check_whole(name: str, value: int) -> int:
     BadOption
         With the value.
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise BadOption(f"{name} is {value!r}.", remedy="Give a whole number; 0 is as large as possible.")
-    return int(value)
+    return whole_number(name, value, 0, remedy="Give a whole number; 0 is as large as possible.")

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _IMAGES = "Give images (n, y, x) or, with channels, (n, y, x, c)."
 _LABELS = "Give labels (n, y, x) of whole numbers, or masks (n, y, x, nb_classes), background last."
 _WHOLE = "Each pixel is labelled with one whole number."
+_MOVED = "The channels come last here: give np.moveaxis({name}, 1, -1){single}."
 
 
 def checked_pairs(
@@ -59,10 +60,13 @@ def checked_pairs(
     pixels = checked_images(images, name=name)
     numbered = checked_labels(labels, nb_classes, name=name)
     if numbered.shape != pixels.shape[:3]:
+        first = pixels.ndim == 4 and numbered.shape == (len(pixels), *pixels.shape[2:])
         raise BadImage(
-            f"The {name} images have shape {pixels.shape[:3]}, their labels {numbered.shape}.",
+            f"The {name} images have shape {pixels.shape}, their labels {numbered.shape}.",
             why="Every image needs a label for each of its pixels.",
-            remedy="Give as many labels as images, of the same size.",
+            remedy=channels_moved("images", pixels.shape[1])
+            if first
+            else "Give as many labels as images, of the same size.",
         )
     if every_class:
         _refuse_missing(numbered, nb_classes, name)
@@ -180,6 +184,24 @@ def num_classes_from_labels(labels: ArrayLike) -> int:
     return 1 if len(found) == 2 else len(found)
 
 
+def channels_moved(name: str, count: int) -> str:
+    """Say how an array whose channels come first is turned into one whose channels come last."""
+    return _MOVED.format(name=name, single=f", or {name}[:, 0]" if count == 1 else "")
+
+
+def whole_number(name: str, value: object, least: int = 1, *, remedy: str = "") -> int:
+    """Return a value that is a whole number of at least `least`.
+
+    Raises
+    ------
+    BadOption
+        With the value.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise BadOption(f"{name} is {value!r}.", remedy=remedy or f"Give a whole number of at least {least}.")
+    return int(value)
+
+
 def class_counts(labels: ArrayLike, nb_classes: int) -> Labels:
     """Count the pixels of each label 0 to K - 1 (background and atoms where `nb_classes` is 1)."""
     given = np.asarray(labels)
@@ -214,9 +236,16 @@ def suggested_weights(labels: ArrayLike, nb_classes: int, *, most: float = 20.0)
 
 def _array(given: ArrayLike, name: str, remedy: str) -> Pixels:
     try:
-        return np.asarray(given)
+        array = np.asarray(given)
     except ValueError as error:
         raise BadImage(f"The {name} do not form one array: their sizes differ.", remedy=remedy) from error
+    if array.dtype == object:
+        raise BadImage(
+            f"The {name} are {type(given).__name__} of Python objects, not of numbers (shape {array.shape}).",
+            why="That happens where images differ in size, or something other than pixels is among them.",
+            remedy=remedy,
+        )
+    return array
 
 
 def _whole(labels: Pixels, name: str) -> Labels:
@@ -282,7 +311,9 @@ def _from_masks(masks: Pixels, nb_classes: int, name: str) -> Labels:
     if masks.shape[-1] != nb_classes:
         raise BadImage(
             f"The {name} masks have shape {masks.shape}, for {nb_classes} classes.",
-            remedy="Give one channel for each class, the background last"
+            remedy=channels_moved("masks", nb_classes)
+            if masks.shape[1] == nb_classes
+            else "Give one channel for each class, the background last"
             + (f", or set nb_classes={masks.shape[-1]}." if masks.shape[-1] > 1 else "."),
         )
     return channels2indices(masks)

@@ -147,7 +147,9 @@ def check_stack(images: Any) -> None:
     if images.dtype.kind not in "buif":
         raise BadImage(
             f"The images are of kind {images.dtype}; intensities are real numbers.",
-            remedy="Take the real part, the amplitude or the phase of complex images first.",
+            remedy="Take the real part, the amplitude or the phase of complex images first."
+            if images.dtype.kind == "c"
+            else "Give an array of numbers: images of one size, as numpy or dask have them.",
         )
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise BadImage(

@@ -66,7 +66,7 @@ def test_of_a_tiled_frame_only_the_tiles_asked_for_are_predicted() -> None:
     engine = Fake()
     lazy = SegPredictor(engine, tile=32, scaling=Scaling(kind="none")).lazily(da.zeros((2, 128, 128)))
     lazy[1, :10, :10].compute(scheduler="synchronous")
-    assert engine.shapes == [(1, 1, 36, 36)]
+    assert engine.shapes == [(1, 1, 40, 40)]  # with 4 of overlap, and 4 mirrored
 
 
 def test_a_tile_that_memory_does_not_do_for_is_halved() -> None:
