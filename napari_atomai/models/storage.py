@@ -10,6 +10,7 @@ from napari_atomai.errors import BadModel, UnknownOption
 from napari_atomai.files.weights import Weights, read_weights
 
 if TYPE_CHECKING:  # they bring torch
+    from napari_atomai.models.imspec import ImSpec
     from napari_atomai.models.segmentor import Segmentor
     from napari_atomai.trainers.ensemble import Ensemble
 
@@ -58,8 +59,10 @@ def _load(path: Path, changed: int) -> Weights:
     return read_weights(path)
 
 
-def load_model(path: str | Path) -> Segmentor:
+def load_model(path: str | Path) -> Segmentor | ImSpec:
     """Open a model that was saved, ready to predict and to go on with its training.
+
+    What is in the file says which kind of model it is.
 
     Parameters
     ----------
@@ -80,6 +83,10 @@ def load_model(path: str | Path) -> Segmentor:
         return load_atomai(path)
     found = model_path(str(path))
     weights = load_weights(str(path))
+    if weights.card.task == "imspec":
+        from napari_atomai.models.imspec import ImSpec
+
+        return ImSpec.of_weights(weights, read_run(found))
     if weights.card.members > 1:
         raise BadModel(
             f"{found.name} holds an ensemble of {weights.card.members} nets.",
@@ -105,7 +112,7 @@ def load_pretrained_model(name: str = "atoms") -> Segmentor:
     return Segmentor.of_weights(load_weights(name).of_members()[0])
 
 
-def save_model(model: Segmentor | Ensemble, path: str | Path) -> Path:
+def save_model(model: Segmentor | ImSpec | Ensemble, path: str | Path) -> Path:
     """Write a model or an ensemble to one safetensors file; see `Segmentor.save_model`."""
     return model.save_model(path)
 

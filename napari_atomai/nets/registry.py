@@ -31,6 +31,7 @@ _BUILT_IN = {
     "atomai_segresnet": "napari_atomai.nets.atomai",
     "atomai_unet": "napari_atomai.nets.atomai",
     "dilnet": "napari_atomai.nets.dilnet",
+    "imspec": "napari_atomai.nets.imspec",
     "reshednet": "napari_atomai.nets.reshednet",
     "segresnet": "napari_atomai.nets.segresnet",
     "unet": "napari_atomai.nets.segmentation",

@@ -8,6 +8,7 @@ from napari_atomai._names import loaded_when_touched
 
 if TYPE_CHECKING:
     from napari_atomai.trainers.ensemble import Ensemble, EnsembleTrainer
+    from napari_atomai.trainers.imspec import ImSpecEnsembleTrainer, ImSpecTrainer
     from napari_atomai.trainers.loop import Trainer
     from napari_atomai.trainers.options import Perturbation, TrainingOptions
     from napari_atomai.trainers.segmentation import SegTrainer
@@ -16,12 +17,23 @@ if TYPE_CHECKING:
 _HOMES = {
     "Ensemble": "napari_atomai.trainers.ensemble",
     "EnsembleTrainer": "napari_atomai.trainers.ensemble",
+    "ImSpecEnsembleTrainer": "napari_atomai.trainers.imspec",
+    "ImSpecTrainer": "napari_atomai.trainers.imspec",
     "Perturbation": "napari_atomai.trainers.options",
     "SegTrainer": "napari_atomai.trainers.segmentation",
     "Trainer": "napari_atomai.trainers.loop",
     "TrainingOptions": "napari_atomai.trainers.options",
 }
 
-__all__ = ["Ensemble", "EnsembleTrainer", "Perturbation", "SegTrainer", "Trainer", "TrainingOptions"]
+__all__ = [
+    "Ensemble",
+    "EnsembleTrainer",
+    "ImSpecEnsembleTrainer",
+    "ImSpecTrainer",
+    "Perturbation",
+    "SegTrainer",
+    "Trainer",
+    "TrainingOptions",
+]
 
 __getattr__, __dir__ = loaded_when_touched(__name__, _HOMES)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from napari_atomai.errors import BadOption
-from napari_atomai.prepare.augment import Augment, augmented
+from napari_atomai.prepare.atomai_words import AtomAIWords, recipe_of_words
+from napari_atomai.prepare.augment import Augment, augmented, chained
 from napari_atomai.prepare.masks import IGNORED
 from napari_atomai.prepare.scaling import Scaling
 from napari_atomai.trainers.options import Augmentation
@@ -49,6 +50,34 @@ def augmentation(asked: Any, scaling: Scaling | None = None, classes: int = 0) -
         remedy="Give an Augment recipe, its options as a dict, or a function "
         "(images, labels, generator) -> (images, labels).",
     )
+
+
+def with_words(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of a training in which AtomAI's words for augmentation have become one recipe.
+
+    Parameters
+    ----------
+    options : mapping
+        See `napari_atomai.prepare.atomai_words.AtomAIWords` for these words; all others are left alone.
+
+    Raises
+    ------
+    BadOption
+        If there is an ``augmentation`` beside them, or a value is out of range.
+    """
+    words = {name: value for name, value in options.items() if name in AtomAIWords.__annotations__}
+    others = {name: value for name, value in options.items() if name not in words}
+    if not words:
+        return others
+    if others.get("augmentation") is not None:
+        raise BadOption(
+            f"Beside augmentation= there is {', '.join(f'{word}=' for word in words)}.",
+            why="Both say how the images are varied.",
+            remedy="Give one of them; a recipe can do all that the words can.",
+        )
+    own = words.pop("custom_transform", None)
+    recipe = recipe_of_words(words)
+    return {**others, "augmentation": recipe if own is None else chained([own, recipe])}
 
 
 def _by_recipe(recipe: Augment) -> Augmentation:

@@ -15,16 +15,20 @@ from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadModel, BadOption
 from napari_atomai.files.weights import Weights as File
 from napari_atomai.nets.registry import describe_net
+from napari_atomai.prepare.atomai_words import AtomAIWords
+from napari_atomai.prepare.checks import whole_number
 from napari_atomai.prepare.scaling import Scaling
+from napari_atomai.trainers.augmentation import with_words
 from napari_atomai.trainers.averaging import Weights, copied
 from napari_atomai.trainers.loop import Trainer
 from napari_atomai.trainers.members import counted, fresh, member_seed, trained_apart, trained_swag
-from napari_atomai.trainers.options import Asked, TrainingWords
+from napari_atomai.trainers.options import Asked, SegmentationWords
 from napari_atomai.trainers.saving import give, net_of, with_suffix, write_members
 from napari_atomai.trainers.segmentation import Labelled, SegTrainer
 from napari_atomai.trainers.task import Pairs
 
 Result = tuple[nn.Module, "Ensemble"]
+_WORDS = (*AtomAIWords.__annotations__, "n_models", "basemodel", "training_cycles_ensemble")
 
 
 class Ensemble(Sequence[Weights]):
@@ -113,7 +117,10 @@ class EnsembleTrainer:
     Notes
     -----
     Every strategy returns ``(net, ensemble)``, which `napari_atomai.predictors.ensemble.EnsemblePredictor`
-    takes. Deep ensembles: Lakshminarayanan et al., arXiv:1612.01474. SWAG: Maddox et al., arXiv:1902.02476.
+    takes. Each comes twice: ``train_...(X_train, y_train, X_test, y_test)`` in the paper's words, to its end,
+    and ``training_...(Labelled(X_train, y_train, X_test, y_test))``, a generator that yields Progress.
+
+    Deep ensembles: Lakshminarayanan et al., arXiv:1612.01474. SWAG: Maddox et al., arXiv:1902.02476.
     """
 
     def __init__(
@@ -140,7 +147,7 @@ class EnsembleTrainer:
         """Those trained so far; they stay when a later one fails or the work is stopped."""
         self._asked = Asked({})
 
-    def compile_ensemble_trainer(self, **options: Unpack[TrainingWords]) -> None:
+    def compile_ensemble_trainer(self, **options: Unpack[SegmentationWords]) -> None:
         """Set options of the training for all strategies; each may change them again.
 
         Parameters
@@ -153,7 +160,7 @@ class EnsembleTrainer:
         UnknownOption, BadOption
             If there is no such option (the nearest is named) or a value is not allowed.
         """
-        self._asked = Asked(options)
+        self._asked = Asked(with_words(options), _WORDS)
 
     def train_ensemble_from_scratch(
         self,
@@ -162,7 +169,7 @@ class EnsembleTrainer:
         X_test: ArrayLike | None = None,
         y_test: ArrayLike | None = None,
         n_models: int = 10,
-        **options: Unpack[TrainingWords],
+        **options: Unpack[SegmentationWords],
     ) -> Result:
         """Train every member from random weights of its own, on batches in an order of its own.
 
@@ -187,7 +194,7 @@ class EnsembleTrainer:
         return finish(self.training_from_scratch(data, n_models, **options))
 
     def training_from_scratch(
-        self, data: Labelled, n_models: int = 10, **options: Unpack[TrainingWords]
+        self, data: Labelled, n_models: int = 10, **options: Unpack[SegmentationWords]
     ) -> Generator[Progress, None, Result]:
         """Train as `train_ensemble_from_scratch` does, and yield Progress."""
         asked, pairs = self._begun(data, n_models, options)
@@ -215,7 +222,7 @@ class EnsembleTrainer:
         *,
         basemodel: nn.Module | None = None,
         training_cycles_ensemble: int = 100,
-        **options: Unpack[TrainingWords],
+        **options: Unpack[SegmentationWords],
     ) -> Result:
         """Train one net, and from its weights every member, with a fresh optimizer and an order of its own.
 
@@ -257,7 +264,7 @@ class EnsembleTrainer:
         *,
         basemodel: nn.Module | None = None,
         training_cycles_ensemble: int = 100,
-        **options: Unpack[TrainingWords],
+        **options: Unpack[SegmentationWords],
     ) -> Generator[Progress, None, Result]:
         """Train as `train_ensemble_from_baseline` does, and yield Progress."""
         asked, pairs = self._begun(data, n_models, options)
@@ -265,7 +272,7 @@ class EnsembleTrainer:
         cycles = 0 if basemodel is not None else asked.options.training_cycles
         of = cycles + n_models * training_cycles_ensemble
         if basemodel is not None:
-            self.base.net.load_state_dict(basemodel.state_dict())
+            _take_over(basemodel, self.base.net)
         else:
             base = self.base.run_of(self.base.net, pairs, asked)
             yield from counted(base.training(), 0, of, "base model")
@@ -284,7 +291,7 @@ class EnsembleTrainer:
         X_test: ArrayLike | None = None,
         y_test: ArrayLike | None = None,
         n_models: int = 10,
-        **options: Unpack[TrainingWords],
+        **options: Unpack[SegmentationWords],
     ) -> Result:
         """Train one net, and draw members from a Gaussian around the last part of its trajectory.
 
@@ -308,7 +315,7 @@ class EnsembleTrainer:
         return finish(self.training_swag(Labelled(X_train, y_train, X_test, y_test), n_models, **options))
 
     def training_swag(
-        self, data: Labelled, n_models: int = 10, **options: Unpack[TrainingWords]
+        self, data: Labelled, n_models: int = 10, **options: Unpack[SegmentationWords]
     ) -> Generator[Progress, None, Result]:
         """Train as `train_swag` does, and yield Progress."""
         asked, pairs = self._begun(data, n_models, options)
@@ -319,9 +326,15 @@ class EnsembleTrainer:
     def _begun(
         self, data: Labelled, count: int, options: Mapping[str, Any]
     ) -> tuple[Asked, tuple[Pairs, Pairs]]:
-        if count < 1:
-            raise BadOption(f"n_models is {count}.", remedy="Give at least 1; 5 to 10 tell much more.")
-        asked = self._asked.updated(options)
+        if not isinstance(data, Labelled):
+            raise BadOption(
+                f"The data are a {type(data).__name__}.",
+                remedy="Give Labelled(X_train, y_train, X_test, y_test), or call the train_... of that name, "
+                "which takes them one by one.",
+            )
+        whole_number("n_models", count, remedy="Give a whole number of at least 1; 5 to 10 tell much more.")
+        Asked(given := with_words(options), _WORDS)  # misspelt words are refused with the nearest
+        asked = self._asked.updated(given)
         self.members = []
         return asked, self.base.pairs(data, asked.options.batch_size)
 
@@ -336,3 +349,19 @@ class EnsembleTrainer:
         except BadModel:  # a net without a name: it predicts, and says how to get one when it is to be saved
             card = None
         return self.base.net.eval(), Ensemble(self.base.net, self.members, card, self.base.scaling)
+
+
+def _take_over(basemodel: Any, net: nn.Module) -> None:
+    """Give a net the weights of a trained one, or of a model that holds one."""
+    trained = getattr(basemodel, "net", basemodel)
+    if not isinstance(trained, nn.Module):
+        raise BadOption(
+            f"basemodel is a {type(basemodel).__name__}.", remedy="Give a trained net, or a Segmentor."
+        )
+    try:
+        net.load_state_dict(trained.state_dict())
+    except RuntimeError as error:
+        raise BadModel(
+            f"The weights of the basemodel do not fit the net of this trainer: {error}",
+            remedy="Give this trainer the net, nb_classes, channels and net_options of the basemodel.",
+        ) from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, TypedDict
 
+import numpy as np
 import torch
 from pydantic import Field, field_validator
 
 from napari_atomai.data.recipe import Recipe
-from napari_atomai.errors import BadOption
+from napari_atomai.errors import BadOption, UnknownOption
+from napari_atomai.prepare.atomai_words import AtomAIWords
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 OptimizerMaker = Callable[[Iterable[torch.nn.Parameter]], torch.optim.Optimizer]
@@ -39,7 +41,7 @@ class TrainingOptions(Recipe):
     training_cycles: int = Field(
         1000, ge=1, le=10_000_000, description="A cycle is one batch, or all images with full_epoch."
     )
-    full_epoch: bool = Field(False, description="Whether a cycle goes through all images.")
+    full_epoch: bool = Field(False, strict=True, description="Whether a cycle goes through all images.")
     batch_size: int = Field(32, ge=1, le=100_000, description="Images learned from at once.")
     loss: str = Field("ce", description="ce, focal, dice, ce+dice, focal+dice, mse.")
     class_weights: tuple[float, ...] = Field((), description="Weight of each class in the loss; () = equal.")
@@ -48,8 +50,10 @@ class TrainingOptions(Recipe):
     lr_scheduler: Literal["constant", "cosine", "onecycle"] | tuple[float, ...] = Field(
         "constant", description="constant, cosine, onecycle, or the learning rate of every cycle."
     )
-    compute_accuracy: bool = Field(False, description="Whether to compute the intersection over union.")
-    swa: bool = Field(False, description="Average the weights of the last part of the run.")
+    compute_accuracy: bool = Field(
+        False, strict=True, description="Whether to compute the intersection over union."
+    )
+    swa: bool = Field(False, strict=True, description="Average the weights of the last part of the run.")
     swa_start: float = Field(0.75, ge=0, lt=1, description="Part of the run after which averaging begins.")
     perturb_weights: bool | Perturbation = Field(False, description="Put noise on the weights now and then.")
     early_stopping: int = Field(
@@ -72,6 +76,8 @@ class TrainingOptions(Recipe):
     @field_validator("perturb_weights", mode="before")
     @classmethod
     def _perturbation(cls, value: object) -> object:
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            raise ValueError("give True, False, or numbers such as {'a': 0.01, 'gamma': 1.5, 'e_p': 50}")
         return Perturbation.of(value) if isinstance(value, Mapping) else value
 
     @field_validator("lr_scheduler")
@@ -124,6 +130,10 @@ class TrainingWords(TypedDict, total=False):
     augmentation: Any
 
 
+class SegmentationWords(TrainingWords, AtomAIWords, total=False):
+    """The same, with AtomAI's words for augmentation: ``zoom=True``, ``gauss_noise=(0, 50)`` ..."""
+
+
 class Asked:
     """What was asked for: options that can be written down, and functions that cannot.
 
@@ -131,6 +141,8 @@ class Asked:
     ----------
     words : mapping
         See `TrainingWords`.
+    also : iterable of str
+        Further words that the caller knows, for a suggestion where one is misspelt.
 
     Attributes
     ----------
@@ -146,8 +158,12 @@ class Asked:
         If a word does not exist (the nearest is named) or a value is not allowed.
     """
 
-    def __init__(self, words: Mapping[str, Any]) -> None:
+    def __init__(self, words: Mapping[str, Any], also: Iterable[str] = ()) -> None:
         plain = dict(words)
+        for name in plain:
+            if name not in TrainingWords.__annotations__:
+                known = {*TrainingWords.__annotations__, *also}
+                raise UnknownOption(f"option of {TrainingOptions.title!r} called", name, known)
         self.augmentation: Any = plain.pop("augmentation", None)
         self.loss: Loss | None = None
         self.optimizer: OptimizerMaker | None = None
@@ -157,6 +173,7 @@ class Asked:
             self.optimizer, plain["optimizer"] = plain["optimizer"], OWN
         elif plain.get("optimizer", OWN) is None:
             del plain["optimizer"]
+        _check_names(plain)
         self.options = TrainingOptions.of(plain)
         if self.optimizer is None and self.options.optimizer == OWN:
             raise BadOption(
@@ -176,3 +193,26 @@ class Asked:
             if value is not None:
                 given[name] = value
         return given
+
+
+_OPTIMIZERS = ("adam", "adamw", "sgd")
+_SCHEDULES = ("constant", "cosine", "onecycle")
+
+
+def _check_names(words: Mapping[str, Any]) -> None:
+    """Refuse an optimizer or a schedule that does not exist; the nearest is named."""
+    optimizer, schedule = words.get("optimizer", OWN), words.get("lr_scheduler", "constant")
+    if not isinstance(optimizer, str):
+        raise BadOption(
+            f"The optimizer is {optimizer!r}.",
+            remedy="Give adam, adamw or sgd, or a function that takes the parameters.",
+        )
+    if optimizer not in (*_OPTIMIZERS, OWN):
+        raise UnknownOption("optimizer", optimizer, _OPTIMIZERS)
+    if isinstance(schedule, str) and schedule not in _SCHEDULES:
+        raise UnknownOption("lr_scheduler", schedule, _SCHEDULES)
+    if not isinstance(schedule, str | Sequence | np.ndarray):
+        raise BadOption(
+            f"The lr_scheduler is {schedule!r}.",
+            remedy="Give constant, cosine, onecycle, or the learning rate of every cycle.",
+        )

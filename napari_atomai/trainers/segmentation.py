@@ -14,18 +14,19 @@ from torch import nn
 
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import Progress, finish
-from napari_atomai.errors import BadImage, BadModel, BadOption
+from napari_atomai.errors import BadImage, BadModel, BadOption, UnknownOption
 from napari_atomai.nets.registry import build_net, size_multiple
-from napari_atomai.prepare.checks import checked_pairs
+from napari_atomai.prepare.atomai_words import AtomAIWords
+from napari_atomai.prepare.checks import checked_pairs, whole_number
 from napari_atomai.prepare.masks import IGNORED
 from napari_atomai.prepare.scaling import Scaling
 from napari_atomai.prepare.split import split
-from napari_atomai.trainers.augmentation import augmentation
+from napari_atomai.trainers.augmentation import augmentation, with_words
 from napari_atomai.trainers.cards import label_spacing, segmentation_card
 from napari_atomai.trainers.loop import Trainer
 from napari_atomai.trainers.losses import make_loss
 from napari_atomai.trainers.metrics import SegmentationScores
-from napari_atomai.trainers.options import Asked, TrainingWords
+from napari_atomai.trainers.options import Asked, SegmentationWords
 from napari_atomai.trainers.randomness import Stream, own_randomness, seed_of
 from napari_atomai.trainers.task import Objective, Pairs, Trained
 
@@ -33,6 +34,8 @@ Pixels = NDArray[Any]
 Checked = tuple[Pixels, NDArray[np.int64]]
 TEST_SHARE = 0.15
 """Part of the images that is set aside for testing where no test images are given."""
+_CLASSES = "Give 1, or the number of classes with the background."
+_LOSSES = ("ce", "focal", "dice", "ce+dice", "focal+dice")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +94,11 @@ class SegTrainer:
         scaling: Scaling | None = None,
         class_names: Sequence[str] = (),
     ) -> None:
-        self.nb_classes, self.channels = nb_classes, channels
+        self.nb_classes = whole_number("nb_classes", nb_classes, remedy=_CLASSES)
+        self.channels = whole_number("channels", channels)
         self.class_names = _names(class_names, max(nb_classes - 1, 1))
-        self.net_options, self.seed = dict(net_options or {}), seed
-        self.scaling = scaling if scaling is not None else Scaling()
+        self.net_options, self.seed = _options(net_options), whole_number("seed", seed, 0)
+        self.scaling = _scaling(scaling)
         self.model = model
         self.net = self.fresh_net(seed)
         self.trainer: Trainer | None = None
@@ -116,7 +120,7 @@ class SegTrainer:
         *,
         checkpoint: Path | None = None,
         missing_classes: bool = False,
-        **options: Unpack[TrainingWords],
+        **options: Unpack[SegmentationWords],
     ) -> Trainer:
         """Check data and options, and return the run that they make; nothing is trained yet.
 
@@ -136,7 +140,9 @@ class SegTrainer:
         BadImage, BadOption, UnknownOption
             With the values that do not fit, and what to do about it.
         """
-        self.asked = Asked(options)
+        self.asked = Asked(
+            with_words(options), (*AtomAIWords.__annotations__, "resume", "checkpoint", "missing_classes")
+        )
         pairs = self.pairs(data, self.asked.options.batch_size, missing_classes)
         self.trainer = self.run_of(self.net, pairs, self.asked, checkpoint)
         return self.trainer
@@ -146,6 +152,8 @@ class SegTrainer:
     ) -> Trainer:
         """Return the run of a net on data that were checked."""
         options = asked.options
+        if asked.loss is None and "mse" in options.loss:
+            raise UnknownOption("loss for classes of pixels called", options.loss, _LOSSES)
         objective = Objective(
             make_loss(asked.loss or options.loss, self.nb_classes, options.class_weights or None, IGNORED),
             lambda: SegmentationScores(self.nb_classes, IGNORED),
@@ -259,7 +267,25 @@ class SegTrainer:
             )
 
 
+def _options(given: Any) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise BadOption(
+            f"net_options is {given!r}.", remedy='Give a dict, such as {"filters": [16, 32, 64]}.'
+        )
+    return dict(given or {})
+
+
+def _scaling(given: Any) -> Scaling:
+    if given is not None and not isinstance(given, Scaling):
+        raise BadOption(
+            f"scaling is {given!r}.", remedy='Give prepare.scaling.Scaling(kind="minmax"), for instance.'
+        )
+    return given if given is not None else Scaling()
+
+
 def _names(given: Sequence[str], count: int) -> tuple[str, ...]:
+    if isinstance(given, str):
+        given = (given,)
     names = tuple(given) or tuple(f"class {index}" for index in range(count))
     if len(names) != count:
         raise BadOption(
