@@ -78,13 +78,13 @@ def overlay(
             remedy="Give one frame, (y, x), with at least one pixel.",
         )
     step = (1.0, 1.0) if pixel_size is None else pixel_size
-    with _plain():
-        figure, axes = _page(pixels.shape, step)
-        _picture(axes, pixels)
+    with plain():
+        figure, axes = page(pixels.shape, step)
+        picture(axes, pixels)
         axes.set_aspect(step[0] / step[1])
         _circles(figure, axes, atoms, pixels.shape)
         if pixel_size is not None:
-            _scale_bar(axes, pixels.shape, pixel_size)
+            scale_bar(axes, pixels.shape, pixel_size)
         _words(figure, axes, atoms, title, calibrated=pixel_size is not None)
     return figure
 
@@ -102,7 +102,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     kind = path.suffix.lstrip(".").lower() or "png"
     # Noisy pictures hardly become smaller by more effort, and it takes seconds.
     effort: dict[str, Any] = {"pil_kwargs": {"compress_level": 4}} if kind == "png" else {}
-    with replacing(path) as beside, _plain():
+    with replacing(path) as beside, plain():
         figure.savefig(beside, dpi=DPI, format=kind, **effort)
 
 
@@ -147,12 +147,13 @@ def circle_radius(atoms: Atoms, shape: tuple[int, ...]) -> float:
     return float(np.clip(_CIRCLE * np.median(np.asarray(distances)[:, 1]), 0.5, max(0.5, largest)))
 
 
-def _plain() -> AbstractContextManager[None]:
+def plain() -> AbstractContextManager[None]:
     """Keep a person's own matplotlib settings (LaTeX, fonts that lack Å) out of our figures."""
     return mpl.rc_context({"text.usetex": False, "font.family": ["DejaVu Sans"]})
 
 
-def _page(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Figure, Axes]:
+def page(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Figure, Axes]:
+    """Return an empty figure with axes for a frame (y, x) of pixels of a size, and a strip for words."""
     high, wide = shape[0] * step[0], shape[1] * step[1]
     inch = _LONG_SIDE / max(high, wide)
     width, height = max(wide * inch, _NARROWEST), max(high * inch, _LOWEST)
@@ -164,7 +165,8 @@ def _page(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Figure, Ax
     return figure, axes
 
 
-def _picture(axes: Axes, pixels: NDArray[Any]) -> None:
+def picture(axes: Axes, pixels: NDArray[Any]) -> None:
+    """Draw a frame (y, x) in gray, between percentiles; a large one is averaged first."""
     rows, columns = pixels.shape
     shown, factor = _shrunk(pixels)
     every = max(1, shown.size // _SAMPLE)
@@ -226,7 +228,8 @@ def _colours(atoms: Atoms) -> list[str]:
     return [CLASS_COLOURS[c % len(CLASS_COLOURS)] for c in range(len(atoms.class_names))]
 
 
-def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_size: tuple[float, float]) -> None:
+def scale_bar(axes: Axes, shape: tuple[int, ...], pixel_size: tuple[float, float]) -> None:
+    """Draw a scale bar of a round length; the size of a pixel (row, column) is in nm."""
     length, label = scale_bar_length(shape[1] * pixel_size[1])
     bar = AnchoredSizeBar(
         axes.transData,

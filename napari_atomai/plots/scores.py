@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-_BINS = np.linspace(0, 1, 41)
+_BINS = [float(edge) for edge in np.linspace(0, 1, 41)]
 
 
 def score_histogram(scores: ArrayLike, threshold: float, *, title: str = "") -> Figure:

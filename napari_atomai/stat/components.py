@@ -1,0 +1,373 @@
+"""Components and loadings of samples, by one door: PCA, ICA, NMF, Gaussian mixtures, a mixture then PCA.
+
+The samples are patches, spectra or Fourier transforms of windows; more of them than memory holds come as a
+dask array, chunked along the samples.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_atomai.data.progress import Progress, finish
+from napari_atomai.errors import BadOption, UnknownOption
+from napari_atomai.stat.class_view import require_sklearn
+from napari_atomai.stat.factorise import CYCLES, factorising
+from napari_atomai.stat.rows import Rows, as_rows
+
+Matrix = NDArray[Any]
+
+METHODS = ("pca", "ica", "nmf", "gmm", "pca_gmm")
+"""Ways to decompose."""
+
+_SPARE = 10  # directions that are followed beyond those asked for, so that the last is exact, too
+_MIXED = 20  # directions in which a mixture is fitted
+_MOST_SAMPLES = 3000  # that scree and suggested number are taken of
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Components of samples, and how much of each lies in every sample.
+
+    Parameters
+    ----------
+    method : str
+        One of `METHODS`.
+    components : array, shape (K, ...)
+        In the shape and unit of the samples; the strongest first.
+    loadings : array, shape (N, K)
+        Of a mixture: the probability of each class.
+    mean : array, shape (...)
+        What components are added to; 0 for NMF and mixtures.
+    explained : array, shape (K,)
+        Share that each has in the variance of the samples (NMF: in their sum of squares; mixture: the
+        share of the samples).
+    error : float
+        Norm of what the components leave over, relative to that of the samples (PCA, ICA: about the mean).
+    converged : bool
+        Whether another pass would change little.
+    offset : float
+        What was added to the samples before.
+    classes : array of int, shape (N,)
+        Of a mixture: the likeliest class, from 0; otherwise the component of largest loading.
+    within : tuple of Components
+        Of "pca_gmm": the principal components of each class.
+    """
+
+    method: str
+    components: Matrix
+    loadings: Matrix
+    mean: Matrix
+    explained: Matrix
+    error: float
+    converged: bool = True
+    offset: float = 0.0
+    classes: Matrix = field(default_factory=lambda: np.zeros(0, np.int64))
+    within: tuple[Components, ...] = ()
+
+    def reconstruct(self, chosen: list[int] | None = None) -> Matrix:
+        """Return samples (N, ...) made of the mean and all, or some, of the components."""
+        kept = list(range(len(self.components))) if chosen is None else chosen
+        sums = np.tensordot(self.loadings[:, kept], self.components[kept], axes=(1, 0))
+        result: Matrix = sums + self.mean - self.offset
+        return result
+
+
+Work = Generator[Progress, None, Components]
+
+
+def decompose(
+    samples: Any,
+    method: str = "pca",
+    n_components: int = 4,
+    *,
+    noise: str = "uniform",
+    offset: float = 0.0,
+    seed: int = 1,
+    cycles: int = CYCLES,
+) -> Components:
+    """Decompose samples; see `decomposing`, which tells its progress."""
+    work = decomposing(samples, method, n_components, noise=noise, offset=offset, seed=seed, cycles=cycles)
+    return finish(work)
+
+
+def decomposing(
+    samples: Any,
+    method: str = "pca",
+    n_components: int = 4,
+    *,
+    noise: str = "uniform",
+    offset: float = 0.0,
+    seed: int = 1,
+    cycles: int = CYCLES,
+) -> Work:
+    """Decompose samples into components and loadings.
+
+    Order and sign do not depend on the seed or the order of the pixels: components come in order of what
+    they explain, and the sum of the cubes of each is positive.
+
+    Parameters
+    ----------
+    samples : array, shape (N, ...)
+        Finite real numbers, NumPy or dask (chunked along the first axis).
+    method : str
+        "pca", "ica", "nmf", "gmm" (in the space of at most 20 principal components) or "pca_gmm" (a
+        mixture, then the principal components of each class).
+    n_components : int
+        How many; of "pca_gmm" classes, with two principal components each.
+    noise : str
+        "poisson" weights counts so that their noise is uniform.
+    offset : float
+        Added to all samples, for NMF of data that reach below zero.
+    seed : int
+        Of random starts.
+    cycles : int
+        Most passes of NMF.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Components
+
+    Raises
+    ------
+    BadImage
+        If samples are not finite, or are negative where they may not be.
+    BadOption
+        If there are fewer samples or features than components.
+    UnknownOption
+        If the method has no known name.
+    """
+    if method not in METHODS:
+        raise UnknownOption("method of decomposition", method, METHODS)
+    require_sklearn()
+    shifted = samples + offset if offset else samples
+    rows = as_rows(shifted, noise, by_row=method == "nmf")
+    _check_count(n_components, rows.shape)
+    yield Progress(0, 0, f"{method} of {rows.shape[0]} samples")
+    if method == "nmf":
+        found = yield from _nmf(rows, n_components, seed, cycles)
+    else:
+        found = _MAKERS[method](rows, n_components, seed)
+    return replace(shaped(_ordered(found), tuple(samples.shape[1:])), offset=offset)
+
+
+def scree(samples: Any, noise: str = "uniform", seed: int = 1) -> tuple[Matrix, int]:
+    """Return the share of variance of each principal component, and the suggested number of components.
+
+    The number is how many singular values lie above the optimal hard threshold for white noise of unknown
+    strength (Gavish and Donoho, 10.1109/TIT.2014.2323359), at least 1. Of more than 3,000 samples as many
+    are drawn at random.
+
+    Parameters
+    ----------
+    samples : array, shape (N, ...)
+        Finite real numbers, NumPy or dask.
+    noise : str
+        "poisson" for counts.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    shares : array, shape (min(N, F),)
+        Falling, with the sum 1.
+    number : int
+    """
+    if samples.shape[0] > _MOST_SAMPLES:
+        drawn = np.random.default_rng(seed).choice(samples.shape[0], _MOST_SAMPLES, replace=False)
+        samples = samples[np.sort(drawn)]
+    table = np.concatenate([block for _, block in as_rows(samples, noise).blocks()]).astype(np.float64)
+    table -= table.mean(axis=0)
+    small = table if table.shape[0] <= table.shape[1] else table.T
+    powers = np.clip(np.linalg.eigvalsh(small @ small.T)[::-1], 0, None)
+    values = np.sqrt(powers)
+    ratio = small.shape[0] / small.shape[1]
+    # Their cubic approximation of the threshold in units of the median singular value.
+    factor = 0.56 * ratio**3 - 0.95 * ratio**2 + 1.82 * ratio + 1.43
+    number = int(np.count_nonzero(values > factor * np.median(values))) if powers.sum() > 0 else 0
+    return powers / max(float(powers.sum()), 1e-300), max(1, number)
+
+
+def _check_count(count: int, shape: tuple[int, int]) -> None:
+    if not 1 <= count <= min(shape):
+        raise BadOption(
+            f"{count} components were asked of {shape[0]} samples with {shape[1]} values each.",
+            why="There cannot be more components than samples, or than values in a sample.",
+            remedy=f"Ask for 1 to {min(shape)} components, or give more samples.",
+        )
+
+
+def _pca(rows: Rows, count: int, seed: int) -> Components:
+    axes, scores, mean, total = _principal(rows, count, seed)
+    power = (scores.astype(np.float64) ** 2).sum(axis=0)
+    return Components(
+        "pca",
+        axes * rows.column_weights,
+        scores,
+        mean * rows.column_weights,
+        power / max(total, 1e-300),
+        _left(power.sum(), total),
+    )
+
+
+def _ica(rows: Rows, count: int, seed: int) -> Components:
+    from sklearn.decomposition import FastICA
+    from sklearn.exceptions import ConvergenceWarning
+
+    axes, scores, mean, total = _principal(rows, count, seed)
+    model = FastICA(count, whiten="unit-variance", random_state=seed, max_iter=1000)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ConvergenceWarning)
+        loadings = model.fit_transform(scores.astype(np.float64))
+    patterns = model.mixing_.T @ axes
+    power = (patterns.astype(np.float64) ** 2).sum(axis=1) * len(loadings)
+    return Components(
+        "ica",
+        patterns * rows.column_weights,
+        loadings,
+        mean * rows.column_weights,
+        power / max(total, 1e-300),
+        _left(power.sum(), total),
+        not told,
+    )
+
+
+def _nmf(rows: Rows, count: int, seed: int, cycles: int) -> Work:
+    loadings, components, error, converged = yield from factorising(rows, count, seed, cycles)
+    loadings = loadings * rows.row_weights[:, None]
+    components = components * rows.column_weights
+    # Components of unit mean square: loadings are then in the unit of the samples and can be compared.
+    size = np.sqrt((components**2).mean(axis=1))
+    size[size == 0] = 1
+    loadings, components = loadings * size, components / size[:, None]
+    power = (loadings.astype(np.float64) ** 2).sum(axis=0) * components.shape[1]
+    explained = power / max(float(power.sum()), 1e-300)
+    zero = np.zeros(components.shape[1], components.dtype)
+    return Components("nmf", components, loadings, zero, explained * (1 - error**2), error, converged)
+
+
+def _gmm(rows: Rows, count: int, seed: int, covariance: str = "full") -> Components:
+    probabilities, converged = _mixed(rows, count, seed, covariance)
+    weights = probabilities.sum(axis=0)
+    means = rows.turned_times(probabilities).T / np.maximum(weights, 1e-12)[:, None]
+    left = whole = 0.0
+    overall = (weights[:, None] * means).sum(axis=0) / weights.sum()
+    for part, block in rows.blocks():
+        left += float(((block - probabilities[part] @ means) ** 2).sum())
+        whole += float(((block - overall) ** 2).sum())
+    return Components(
+        "gmm",
+        means * rows.column_weights,
+        probabilities,
+        np.zeros(rows.shape[1]),
+        weights / weights.sum(),
+        float(np.sqrt(left / whole)) if whole else 0.0,
+        converged,
+    )
+
+
+def _mixed(rows: Rows, count: int, seed: int, covariance: str) -> tuple[Matrix, bool]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    _, scores, _, _ = _principal(rows, min(_MIXED, *rows.shape), seed)
+    scale = max(float(scores[:, 0].std()), 1e-12)
+    features = scores.astype(np.float64) / scale
+    model = GaussianMixture(count, covariance_type=covariance, n_init=4, random_state=seed, reg_covar=1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # told by the result
+        model.fit(features)
+    return model.predict_proba(features), bool(model.converged_)
+
+
+def _pca_gmm(rows: Rows, count: int, seed: int) -> Components:
+    return mixture_with_axes(rows, [2] * count, seed)
+
+
+def mixture_with_axes(rows: Rows, counts: list[int], seed: int, covariance: str = "full") -> Components:
+    """Divide samples into classes, and find principal components (`counts`) within each."""
+    mixture = _ordered(_gmm(rows, len(counts), seed, covariance))
+    within = []
+    for each, number in enumerate(counts):
+        part = np.flatnonzero(mixture.classes == each)
+        if len(part) == 0:
+            within.append(replace(mixture, components=mixture.components[:0], loadings=np.zeros((0, 0))))
+            continue
+        own = Rows(rows.values[part], rows.row_weights[part], rows.column_weights)
+        within.append(_ordered(_pca(own, min(number, *own.shape), seed)))
+    return replace(mixture, method="pca_gmm", within=tuple(within))
+
+
+_MAKERS: dict[str, Callable[[Rows, int, int], Components]] = {
+    "pca": _pca,
+    "ica": _ica,
+    "gmm": _gmm,
+    "pca_gmm": _pca_gmm,
+}
+
+
+def _principal(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix, Matrix, float]:
+    """Return axes (count, F), scores (N, count), the mean (F,) and the sum of squares about it."""
+    from sklearn.decomposition import PCA, IncrementalPCA
+
+    rows = rows.settled()
+    if not rows.lazy:
+        model = PCA(count, random_state=seed)
+        scores = model.fit_transform(rows.values)
+        total = float(np.square(rows.values - model.mean_).sum(dtype=np.float64))
+        return model.components_, scores, model.mean_, total
+    model = IncrementalPCA(min(count + _SPARE, *rows.shape))
+    for block in _filled_blocks(rows, model.n_components):
+        model.partial_fit(block)
+    axes, mean, total = model.components_[:count], model.mean_, 0.0
+    scores = np.empty((rows.shape[0], count))
+    for part, block in rows.blocks():
+        away = block - mean
+        scores[part] = away @ axes.T
+        total += float((away**2).sum(dtype=np.float64))
+    return axes, scores, mean, total
+
+
+def _filled_blocks(rows: Rows, least: int) -> Generator[Matrix, None, None]:
+    """Yield blocks of at least so many rows each: an incremental PCA needs as many as components."""
+    kept: list[Matrix] = []
+    for _, block in rows.blocks():
+        kept.append(block)
+        if sum(map(len, kept)) >= 2 * least:
+            joined = np.concatenate(kept)
+            yield joined[:-least]
+            kept = [joined[-least:]]
+    yield np.concatenate(kept)
+
+
+def _left(explained: float, total: float) -> float:
+    return float(np.sqrt(max(1 - explained / total, 0.0))) if total > 0 else 0.0
+
+
+def _ordered(found: Components) -> Components:
+    order = np.argsort(-found.explained, kind="stable")
+    components, loadings = found.components[order], found.loadings[:, order]
+    if found.method in ("pca", "ica"):
+        cubes = (components.astype(np.float64) ** 3).sum(axis=1)
+        signs = np.where(cubes < 0, -1, 1).astype(components.dtype)
+        components, loadings = components * signs[:, None], loadings * signs
+    classes = loadings.argmax(axis=1).astype(np.int64)
+    return replace(
+        found, components=components, loadings=loadings, explained=found.explained[order], classes=classes
+    )
+
+
+def shaped(found: Components, shape: tuple[int, ...]) -> Components:
+    """Return the same with components and mean in the shape of a sample."""
+    within = tuple(shaped(each, shape) for each in found.within)
+    mean = found.mean.reshape(shape)
+    return replace(found, components=found.components.reshape(-1, *shape), mean=mean, within=within)

@@ -1,0 +1,138 @@
+"""Non-negative factors of samples, by accelerated hierarchical least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_atomai.data.progress import Progress
+from napari_atomai.errors import BadImage
+from napari_atomai.stat.rows import Rows, lowest_of
+
+Matrix = NDArray[Any]
+
+CYCLES = 1000
+_SWEEPS = 4  # of the small problem for each pass over the samples, which costs most
+_LOOK_BACK = 10  # cycles over which the error must still have sunk
+_TOLERANCE = 1e-4
+_TINY = 1e-12
+
+
+def factorising(
+    rows: Rows, count: int, seed: int = 1, cycles: int = CYCLES
+) -> Generator[Progress, None, tuple[Matrix, Matrix, float, bool]]:
+    """Find loadings and components, none negative, whose product is nearest to the samples.
+
+    Alternating passes with several cheap sweeps for each product with the samples (accelerated HALS, Gillis
+    and Glineur, 10.1162/NECO_a_00256), begun from the singular vectors (NNDSVD, Boutsidis and Gallopoulos,
+    10.1016/j.patcog.2007.09.010), so that the result depends on the samples and hardly on the seed.
+
+    Parameters
+    ----------
+    rows : Rows
+        None negative.
+    count : int
+        How many components.
+    seed : int
+        Of the singular vectors, which are found by random projection.
+    cycles : int
+        Most passes.
+
+    Yields
+    ------
+    Progress
+        The relative error after each pass.
+
+    Returns
+    -------
+    loadings : array, shape (N, count)
+    components : array, shape (count, F)
+    error : float
+        Norm of what remains, relative to that of the samples.
+    converged : bool
+
+    Raises
+    ------
+    BadImage
+        If samples are negative, or all are zero.
+    """
+    _check(rows)
+    rows = rows.settled()
+    whole = rows.squared()
+    loadings, components = _begun(rows, count, seed)
+    errors: list[float] = []
+    converged = False
+    while len(errors) < cycles and not converged:
+        loadings = _swept(loadings, rows.times(components.T), components @ components.T)
+        cross, gram = rows.turned_times(loadings), loadings.T @ loadings
+        components = _swept(components.T, cross, gram).T
+        errors.append(_error(whole, components, cross, gram))
+        converged = _settled(errors)
+        yield Progress(len(errors), cycles, "non-negative components", {"error": errors[-1]})
+    return loadings, components, errors[-1], converged
+
+
+def _check(rows: Rows) -> None:
+    lowest = lowest_of(rows.values)
+    if lowest < 0:
+        raise BadImage(
+            f"The smallest value is {lowest:.4g}: non-negative components cannot make it.",
+            why="NMF writes every sample as a sum of components that are nowhere negative.",
+            remedy=f"Add an offset of {-lowest:.4g} (option offset), or choose PCA or ICA.",
+        )
+    if rows.squared() == 0:
+        raise BadImage("All samples are zero.", remedy="Choose a part of the data with signal.")
+
+
+def _error(whole: float, components: Matrix, cross: Matrix, gram: Matrix) -> float:
+    double = components.astype(np.float64)
+    explained = 2 * (double.T * cross).sum() - ((double @ double.T) * gram).sum()
+    return float(np.sqrt(max(whole - explained, 0.0) / whole))
+
+
+def _settled(errors: list[float]) -> bool:
+    if len(errors) <= _LOOK_BACK:
+        return False
+    before = errors[-1 - _LOOK_BACK]
+    return before - errors[-1] <= _TOLERANCE * max(before, 1e-6)
+
+
+def _swept(factor: Matrix, cross: Matrix, gram: Matrix) -> Matrix:
+    """Better one factor (M, K) given products with the samples (M, K) and of the other factor (K, K)."""
+    factor = factor.copy()
+    for _ in range(_SWEEPS):
+        for k in range(factor.shape[1]):
+            step = (cross[:, k] - factor @ gram[:, k]) / max(float(gram[k, k]), _TINY)
+            factor[:, k] = np.maximum(factor[:, k] + step, 0)
+    return factor
+
+
+def _begun(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix]:
+    left, right = singular_vectors(rows, count, seed)
+    # A Python number: a NumPy one would turn single into double precision, at twice the time.
+    floor = 0.01 * float(np.sqrt(abs(float((left @ right.mean(axis=1)).mean())) / count))
+    loadings, components = np.empty_like(left), np.empty_like(right)
+    for k in range(count):
+        halves = [(np.maximum(sign * left[:, k], 0), np.maximum(sign * right[k], 0)) for sign in (1, -1)]
+        one, other = max(halves, key=lambda pair: float(np.linalg.norm(pair[0]) * np.linalg.norm(pair[1])))
+        balance = np.sqrt(max(float(np.linalg.norm(other)), _TINY) / max(float(np.linalg.norm(one)), _TINY))
+        loadings[:, k], components[k] = one * balance, other / balance
+    # Exact zeros would stay for ever in a product; the mean lets them grow (NNDSVDa).
+    return np.maximum(loadings, floor), np.maximum(components, floor)
+
+
+def singular_vectors(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix]:
+    """Return left (N, count) with the singular values, and right (count, F) singular vectors.
+
+    By random projection and two power passes (Halko, Martinsson and Tropp, 10.1137/090771806).
+    """
+    width = min(count + 10, *rows.shape)
+    start = np.random.default_rng(seed).standard_normal((rows.shape[1], width)).astype(np.float32)
+    for _ in range(2):
+        basis, _ = np.linalg.qr(rows.times(start))
+        start, _ = np.linalg.qr(rows.turned_times(basis))
+    left, values, right = np.linalg.svd(rows.times(start), full_matrices=False)
+    return left[:, :count] * values[:count], (right @ start.T)[:count]
