@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from napari_atomai._names import loaded_when_touched
 
 if TYPE_CHECKING:
+    from napari_atomai.models.elit import ELIT
+    from napari_atomai.models.imspec import ImSpec
     from napari_atomai.models.legacy import convert_atomai, load_atomai
     from napari_atomai.models.segmentor import Segmentor
     from napari_atomai.models.storage import load_ensemble, load_model, load_pretrained_model, save_model
 
 # Public name -> where it lives. Each is loaded when first touched: torch is slow to import.
 _HOMES = {
+    "ELIT": "napari_atomai.models.elit",
+    "ImSpec": "napari_atomai.models.imspec",
     "Segmentor": "napari_atomai.models.segmentor",
     "convert_atomai": "napari_atomai.models.legacy",
     "load_atomai": "napari_atomai.models.legacy",
@@ -23,6 +27,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "ELIT",
+    "ImSpec",
     "Segmentor",
     "convert_atomai",
     "load_atomai",

@@ -24,8 +24,7 @@ def resized(images: NDArray[Any], size: Size) -> NDArray[np.float32]:
     BadOption
         If the size is not two positive whole numbers.
     """
-    if len(size) != 2 or min(size) < 1:
-        raise BadOption(f"resize is {size}.", remedy="Give rows and columns, such as (512, 512).")
+    check_size(size)
     pixels = np.asarray(images, np.float32)
     factors = np.array(size) / np.array(pixels.shape[1:3])
     smooth = np.where(factors < 1, 0.5 * (1 / factors - 1) + 0.2, 0.0)
@@ -35,6 +34,19 @@ def resized(images: NDArray[Any], size: Size) -> NDArray[np.float32]:
         pixels, (1.0, *factors, *rest), order=1, mode="nearest", grid_mode=True
     )
     return result
+
+
+def check_size(size: Any) -> None:
+    """Refuse a size that is not two positive whole numbers.
+
+    Raises
+    ------
+    BadOption
+        With the size.
+    """
+    whole = isinstance(size, tuple | list | np.ndarray) and len(size) == 2
+    if not whole or not all(isinstance(side, int | np.integer) and side >= 1 for side in size):
+        raise BadOption(f"resize is {size!r}.", remedy="Give rows and columns, such as (512, 512).")
 
 
 def back(positions: NDArray[np.float64], before: Size, size: Size) -> NDArray[np.float64]:

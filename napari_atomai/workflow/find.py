@@ -203,14 +203,14 @@ def finding(
     yield Progress(0, 0, "opening the model")
     weights = load_weights(find.model)
     finder = finder_for(weights)
-    scale, dark = yield from _scale(image, find, finder)
+    scale, dark = yield from scale_of(image, find, finder)
     find = with_threshold(find, finder.card, scale.confidence >= LATTICE)
     check_zoom(image, scale.zoom)
     probability = np.empty((image.n_frames, *image.frame_shape), np.float32)
     spread = np.empty_like(probability) if len(finder.engines) > 1 else None
     parts, incomplete = [], 0
     for index in range(image.n_frames):
-        pixels = _upright(image.frame(index), dark)
+        pixels = upright(image.frame(index), dark)
         incomplete += not np.isfinite(pixels).all()
         work = detecting(finder, finite(pixels), scale.zoom)
         seen = yield from _within(work, index, image.n_frames)
@@ -274,20 +274,20 @@ def with_threshold(find: FindAtoms, card: ModelCard, lattice: bool) -> FindAtoms
     return find.model_copy(update={"threshold": chosen})
 
 
-def _scale(image: Image, find: FindAtoms, finder: Finder) -> Generator[Progress, None, tuple[Scale, bool]]:
+def scale_of(image: Image, find: FindAtoms, finder: Finder) -> Generator[Progress, None, tuple[Scale, bool]]:
     """Find the scale, and whether atoms are dark, unless the recipe says so."""
     card = finder.card
     if find.spacing > 0:
         scale = Scale(card.spacing_best / find.spacing, find.spacing, 1.0)
         if find.contrast != "auto":
             return scale, find.contrast == "dark"
-        first = finite(_upright(image.frame(0), dark=False))
+        first = finite(upright(image.frame(0), dark=False))
         return scale, is_dark(finder.scout, card, first, find.spacing)
     # A movie keeps its scale: a few frames, spread over it, are asked and the surest answer is taken.
     chosen = np.unique(np.linspace(0, image.n_frames - 1, 3).round().astype(int))
     best: tuple[Scale, bool] | None = None
     for index in chosen:
-        pixels = finite(_upright(image.frame(int(index)), find.contrast == "dark"))
+        pixels = finite(upright(image.frame(int(index)), find.contrast == "dark"))
         if find.contrast == "auto":
             answer = yield from find_scale_and_polarity(finder.scout, card, pixels)
         else:
@@ -299,7 +299,7 @@ def _scale(image: Image, find: FindAtoms, finder: Finder) -> Generator[Progress,
     return best
 
 
-def _upright(frame: NDArray[Any], dark: bool) -> NDArray[Any]:
+def upright(frame: NDArray[Any], dark: bool) -> NDArray[Any]:
     """Return the frame as floats with atoms bright."""
     pixels = frame if frame.dtype == np.float32 else frame.astype(np.float64)
     return -pixels if dark else pixels

@@ -1,0 +1,379 @@
+"""ELIT: ensemble learning, iterative training. An ensemble teaches itself what its nets agree on.
+
+Ghosh, Sumpter, Dyck, Kalinin & Ziatdinov, npj Comput. Mater. 7, 100 (2021), doi:10.1038/s41524-021-00569-7:
+nets that were trained on simulated images predict the images of an experiment; what they are sure of and
+agree on become labels, from which they go on learning. What they are not sure of is nobody's truth: it is
+neither atom nor background.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_atomai.data.image import Image
+from napari_atomai.data.progress import Progress, finish
+from napari_atomai.data.recipes_teaching import Elit, Teach
+from napari_atomai.errors import BadModel, BadOption
+from napari_atomai.files.atomic import replacing, write_text
+from napari_atomai.files.tables import write_table
+from napari_atomai.files.weights import Weights, read_weights, write_weights
+from napari_atomai.models.storage import load_weights
+from napari_atomai.predictors.detect import Detected, as_alone, detecting
+from napari_atomai.predictors.finder import Finder, finder_for
+from napari_atomai.predictors.polarity import find_scale_and_polarity
+from napari_atomai.predictors.scale import LATTICE, Scale, resized, true_zoom
+from napari_atomai.prepare.lessons import RADIUS, Lesson
+from napari_atomai.prepare.masks import IGNORED, disc_labels
+from napari_atomai.prepare.normalise import finite
+from napari_atomai.simulate.truth import Tally, match
+from napari_atomai.trainers.teaching import Run, as_weights, learning
+
+Vector = NDArray[np.float64]
+
+ROUNDS = "rounds.json"
+"""Name of the record of all rounds in a folder."""
+
+_FOUND = 0.5
+_NEAR = 0.35
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """What the ensemble sees after a round of learning; round 0 is the ensemble as it was.
+
+    Parameters
+    ----------
+    number : int
+        From 0.
+    atoms : int
+        Atoms found, with a score of 0.5 or more.
+    labels : int
+        Atoms that the nets are sure of and agree on: what the next round learns from.
+    uncertainty : float
+        Mean standard deviation of the score among the nets, over the atoms found.
+    score : float
+        Mean score of the atoms found.
+    changed : float
+        Share of the atoms that the round before did not have, or that are gone; NaN in round 0.
+    f1 : float
+        Against held-out labels; NaN without any.
+    positions : tuple of array, shape (N, 2)
+        Row, column of the atoms found, for each frame.
+    model : Weights
+        The ensemble.
+    """
+
+    number: int
+    atoms: int
+    labels: int
+    uncertainty: float
+    score: float
+    changed: float
+    f1: float
+    positions: tuple[Vector, ...]
+    model: Weights
+
+    def row(self) -> dict[str, float | int]:
+        """Return the numbers as one row of a table."""
+        names = ("number", "atoms", "labels", "uncertainty", "score", "changed", "f1")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, eq=False)
+class Rounds:
+    """All rounds, and why they ended.
+
+    Parameters
+    ----------
+    rounds : tuple of Round
+        From the ensemble as it was to the last.
+    reason : str
+        A sentence.
+    """
+
+    rounds: tuple[Round, ...]
+    reason: str
+
+    @property
+    def last(self) -> Round:
+        """The last round."""
+        return self.rounds[-1]
+
+    def table(self) -> dict[str, list[float | int]]:
+        """Return one column for each number, one row for each round."""
+        rows = [each.row() for each in self.rounds]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+@dataclass(eq=False)
+class _Frame:
+    """A frame with atoms bright, and its scale."""
+
+    pixels: NDArray[Any]
+    scale: Scale
+    truth: Vector | None
+
+
+class ELIT:
+    """Ensemble learning, iterative training.
+
+    Parameters
+    ----------
+    recipe : Elit, optional
+        From which ensemble, what a label needs, how long.
+
+    Examples
+    --------
+    >>> from napari_atomai.data.recipes_teaching import Elit
+    >>> elit = ELIT(Elit(iterations=3))
+    >>> elit.fit(movie).table()["atoms"]  # doctest: +SKIP
+    [340, 361, 370, 371]
+    """
+
+    def __init__(self, recipe: Elit | None = None) -> None:
+        self.recipe = recipe or Elit()
+
+    def fit(
+        self,
+        images: Image | ArrayLike | Sequence[Image],
+        out: str | Path | None = None,
+        truth: Sequence[ArrayLike | None] = (),
+    ) -> Rounds:
+        """Run to the end; see `fitting`."""
+        return finish(self.fitting(images, out, truth))
+
+    def fitting(
+        self,
+        images: Image | ArrayLike | Sequence[Image],
+        out: str | Path | None = None,
+        truth: Sequence[ArrayLike | None] = (),
+    ) -> Generator[Progress, None, Rounds]:
+        """Let the ensemble teach itself on images.
+
+        Parameters
+        ----------
+        images : Image, array of shape (y, x) or (t, y, x), or sequence of Image
+            All frames are learned from together.
+        out : path, optional
+            Folder where the model and the numbers of each round are written; rounds that are there are not
+            done again.
+        truth : sequence of array, shape (N, 2), or None, optional
+            Row, column of the atoms of each frame, in their order, where they are known. Nothing is learned
+            from them.
+
+        Yields
+        ------
+        Progress
+            ``losses``: "loss" while it learns; "atoms", "uncertainty" at the end of a round.
+
+        Returns
+        -------
+        Rounds
+
+        Raises
+        ------
+        BadModel
+            If the model is no ensemble of finders.
+        BadOption
+            If the nets agree on no atom.
+        """
+        recipe = self.recipe
+        weights = load_weights(recipe.model)
+        if weights.card.task != "find atoms" or weights.card.members < 2:
+            raise BadModel(
+                f"{weights.card.name!r} is no ensemble of finders: it has {weights.card.members} net(s).",
+                why="One net has nobody to agree with.",
+                remedy='Take "atoms-ensemble", or an ensemble taught from it.',
+            )
+        frames = yield from _frames(images, finder_for(weights), truth)
+        folder = None if out is None else _folder(Path(out), recipe)
+        rounds = [] if folder is None else _done(folder, weights)
+        if not rounds:
+            rounds = [(yield from _seen(frames, weights, recipe, None))[0]]
+            _write(folder, rounds, recipe)
+        while len(rounds) <= recipe.iterations and not _settled(rounds, recipe):
+            rounds.append((yield from self._round(frames, rounds[-1])))
+            _write(folder, rounds, recipe)
+            last = rounds[-1]
+            told = {"atoms": float(last.atoms), "uncertainty": last.uncertainty}
+            yield Progress(last.number, recipe.iterations, f"round {last.number}", told)
+        return Rounds(tuple(rounds), _reason(rounds, recipe))
+
+    def _round(self, frames: Sequence[_Frame], before: Round) -> Generator[Progress, None, Round]:
+        recipe = self.recipe
+        _, lessons = yield from _seen(frames, before.model, recipe, before)
+        teach = Teach(
+            base=before.model.card.name,
+            steps=recipe.steps,
+            learning_rate=recipe.learning_rate,
+            held_out=0,
+            remember=recipe.remember,
+            augmentation=recipe.augmentation,
+            seed=recipe.seed + before.number,
+        )
+        run = Run(lessons, teach, before.model, before.model.card)
+        for progress in learning(run):
+            message = f"round {before.number + 1}: {progress.message}"
+            yield Progress(progress.step, progress.of, message, progress.losses)
+        card = before.model.card.model_copy(update={"risk": {}, "training": {"elit": recipe.model_dump()}})
+        after, _ = yield from _seen(frames, as_weights(run.best, card), recipe, before)
+        return after
+
+
+def _frames(
+    images: Image | ArrayLike | Sequence[Image], finder: Finder, truth: Sequence[ArrayLike | None]
+) -> Generator[Progress, None, list[_Frame]]:
+    """Measure the scale of each image in its first frame; a movie keeps it."""
+    given = [images] if isinstance(images, Image | np.ndarray) else list(images)  # type: ignore[arg-type]
+    frames: list[_Frame] = []
+    for each in given:
+        image = each if isinstance(each, Image) else Image.from_array(each)
+        first = finite(np.asarray(image.frame(0), np.float64))
+        scale, dark = yield from find_scale_and_polarity(finder.scout, finder.card, first)
+        for index in range(image.n_frames):
+            pixels = np.asarray(image.frame(index), np.float64)
+            known = truth[len(frames)] if len(frames) < len(truth) else None
+            own = None if known is None else np.asarray(known, np.float64).reshape(-1, 2)
+            frames.append(_Frame(finite(-pixels if dark else pixels), scale, own))
+    return frames
+
+
+def _seen(
+    frames: Sequence[_Frame], weights: Weights, recipe: Elit, before: Round | None
+) -> Generator[Progress, None, tuple[Round, list[Lesson]]]:
+    """Let the ensemble look at every frame: what it finds, and what can be learned from it."""
+    finder = finder_for(weights)
+    lessons, found, scores, spreads, sure = [], [], [], [], 0
+    for number, frame in enumerate(frames):
+        yield Progress(number, len(frames), "predicting")
+        seen = yield from detecting(finder, frame.pixels, frame.scale.zoom)
+        if frame.scale.confidence < LATTICE:
+            seen = as_alone(seen, finder.card)
+        lesson, labels = _lesson(frame, seen, recipe)
+        there = seen.peaks.scores >= _FOUND
+        assert seen.score_sd is not None  # an ensemble has one
+        lessons.append(lesson)
+        sure += labels
+        found.append(seen.peaks.positions[there])
+        scores.append(seen.peaks.scores[there])
+        spreads.append(seen.score_sd[there])
+    if sure == 0:
+        raise BadOption(
+            f"The nets agree on no atom with a score of {recipe.threshold:g} and a spread of up to "
+            f"{recipe.agreement:g}.",
+            remedy="Ask for less, or start from a model that knows such images.",
+        )
+    number = 0 if before is None or before.model is weights else before.number + 1
+    spread, score = (_mean(each) for each in (spreads, scores))
+    changed = np.nan if before is None else _changed(before.positions, found, frames)
+    count = sum(map(len, found))
+    after = Round(number, count, sure, spread, score, changed, _f1(found, frames), tuple(found), weights)
+    return after, lessons
+
+
+def _mean(parts: Sequence[Vector]) -> float:
+    values = np.concatenate(parts)
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _lesson(frame: _Frame, seen: Detected, recipe: Elit) -> tuple[Lesson, int]:
+    """Return what the nets are sure of, at their own scale, and how many atoms are among it."""
+    assert seen.spread is not None
+    assert seen.score_sd is not None
+    sure = (seen.peaks.scores >= recipe.threshold) & (seen.score_sd <= recipe.agreement)
+    small = resized(frame.pixels, frame.scale.zoom)
+    factors = true_zoom(frame.pixels.shape, frame.scale.zoom)
+    at = (seen.peaks.positions[sure] + 0.5) * factors - 0.5
+    table = {0: np.column_stack([at, np.zeros(len(at))])}
+    discs = disc_labels(table, (1, *small.shape), radius=RADIUS, ring=1)[0]
+    empty = resized(seen.probability + seen.spread, frame.scale.zoom) <= recipe.background
+    labels = np.where(discs == 1, 1, np.where(empty & (discs == 0), 0, IGNORED))
+    return Lesson.parted(small, labels, np.zeros(small.shape, np.bool_)), int(sure.sum())
+
+
+def _near(frame: _Frame) -> float:
+    spacing = frame.scale.spacing if np.isfinite(frame.scale.spacing) else 13 / frame.scale.zoom
+    return _NEAR * spacing
+
+
+def _changed(old: Sequence[Vector], new: Sequence[Vector], frames: Sequence[_Frame]) -> float:
+    kept = sum(len(match(b, a, _near(f))[0]) for a, b, f in zip(old, new, frames, strict=True))
+    total = sum(map(len, old)) + sum(map(len, new))
+    return 1 - 2 * kept / total if total else 0.0
+
+
+def _f1(found: Sequence[Vector], frames: Sequence[_Frame]) -> float:
+    total, known = Tally(0, 0, 0), False
+    for positions, frame in zip(found, frames, strict=True):
+        if frame.truth is not None:
+            hits = len(match(positions, frame.truth, _near(frame))[0])
+            total += Tally(hits, len(positions) - hits, len(frame.truth) - hits)
+            known = True
+    return total.f1 if known else float("nan")
+
+
+def _settled(rounds: Sequence[Round], recipe: Elit) -> bool:
+    return rounds[-1].changed < recipe.change
+
+
+def _reason(rounds: Sequence[Round], recipe: Elit) -> str:
+    last = rounds[-1]
+    if _settled(rounds, recipe):
+        return f"Nothing changes any more: {last.changed:.1%} of the atoms are others than before."
+    return f"The limit of {recipe.iterations} rounds is reached; {last.changed:.1%} of the atoms changed."
+
+
+# --- folder -------------------------------------------------------------------------------------------------
+
+
+def _folder(folder: Path, recipe: Elit) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / ROUNDS
+    if record.exists():
+        told = json.loads(record.read_text(encoding="utf-8")).get("recipe", {})
+        if {**told, "iterations": 0} != {**recipe.model_dump(mode="json"), "iterations": 0}:
+            raise BadOption(
+                f"{folder} holds rounds of other options.",
+                remedy="Choose another folder, or the same options.",
+            )
+    return folder
+
+
+def _done(folder: Path, base: Weights) -> list[Round]:
+    """Read the rounds that a folder holds."""
+    record = folder / ROUNDS
+    if not record.exists():
+        return []
+    rounds = []
+    for row in json.loads(record.read_text(encoding="utf-8"))["rounds"]:
+        number = int(row["number"])
+        model = base if number == 0 else read_weights(folder / f"round-{number:02d}.safetensors")
+        with np.load(folder / f"round-{number:02d}.npz", allow_pickle=False) as stored:
+            positions = tuple(stored[name] for name in stored.files)
+        told = {name: float("nan") if value is None else float(value) for name, value in row.items()}
+        whole = [int(told.pop(name)) for name in ("number", "atoms", "labels")]
+        rounds.append(Round(whole[0], whole[1], whole[2], **told, positions=positions, model=model))
+    return rounds
+
+
+def _write(folder: Path | None, rounds: Sequence[Round], recipe: Elit) -> None:
+    """Write the last round, then the record that says that it is whole."""
+    if folder is None:
+        return
+    last = rounds[-1]
+    stem = folder / f"round-{last.number:02d}"
+    if last.number:
+        write_weights(stem.with_suffix(".safetensors"), last.model.card, last.model.tensors)
+    with replacing(stem.with_suffix(".npz")) as part, part.open("wb") as stream:
+        np.savez(stream, **{f"frame{i}": each for i, each in enumerate(last.positions)})  # type: ignore[arg-type]
+    rows = [{k: None if v != v else v for k, v in each.row().items()} for each in rounds]
+    text = json.dumps({"recipe": recipe.model_dump(mode="json"), "rounds": rows}, indent=2)
+    write_text(text + "\n", folder / ROUNDS)
+    write_table(Rounds(tuple(rounds), "").table(), folder / "rounds.csv")

@@ -1,0 +1,86 @@
+"""Copy as script, edits by hand and replay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_atomai.cli import main
+from napari_atomai.data.progress import finish
+from napari_atomai.data.recipe import Record
+from napari_atomai.errors import BadOption
+from napari_atomai.simulate.samples import sample
+from napari_atomai.workflow.find import Found, as_image, finding
+from napari_atomai.workflow.hand_edits import Edits, edited, edits_between
+from napari_atomai.workflow.replay import part_in, replaying
+from napari_atomai.workflow.script import Part, as_script
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Found]:
+    path = tmp_path_factory.mktemp("scan") / "scan.npy"
+    np.save(path, np.asarray(sample("graphene").image.frame(0))[:160, :160])
+    return path, finish(finding(as_image(path)))
+
+
+EDITS = Edits(removed=(2, 5), changed={3: (10.25, 11.5, "Si")}, added=((0, 50.0, 60.5, "column"),))
+
+
+def test_edits_are_what_turns_one_table_into_the_other(scan: tuple[Path, Found]) -> None:
+    found = scan[1].atoms
+    now = edited(found, EDITS)
+    assert len(now) == len(found) - 1
+    assert edits_between(found, now) == EDITS
+    assert not edits_between(found, found)
+    assert now.positions[now.ids == 3].tolist() == [[10.25, 11.5]]
+    assert now.class_names[int(now.classes[now.ids == 3][0])] == "Si"
+    assert np.isnan(now.features["score"][-1])
+
+
+def recipe(scan: tuple[Path, Found], folder: Path) -> Path:
+    path = folder / "recipe.json"
+    path.write_text(scan[1].record.to_json(), encoding="utf-8")
+    return path
+
+
+def test_the_script_gives_the_same_atoms_with_the_same_edits(scan: tuple[Path, Found]) -> None:
+    parts = [Part(scan[1].record, EDITS)]
+    space: dict[str, object] = {}
+    exec(compile(as_script(parts), "script.py", "exec"), space)
+    (atoms,) = space["results"]  # type: ignore[misc]
+    expected = edited(scan[1].atoms, EDITS)
+    assert np.array_equal(atoms.positions, expected.positions)  # type: ignore[has-type]
+    assert np.array_equal(atoms.ids, expected.ids)  # type: ignore[has-type]
+
+
+def test_a_script_needs_a_file_and_atoms() -> None:
+    with pytest.raises(BadOption, match="no file"):
+        as_script(Record())
+    with pytest.raises(BadOption, match="No atoms"):
+        as_script([])
+
+
+def test_replay_finds_the_same_atoms_and_says_when_the_pixels_are_others(
+    scan: tuple[Path, Found], tmp_path: Path
+) -> None:
+    part = Part(part_in(recipe(scan, tmp_path)).record, EDITS)
+    found, notes = finish(replaying(part, as_image(scan[0])))
+    assert np.array_equal(found.atoms.positions, scan[1].atoms.positions)
+    assert notes == ()
+    other = tmp_path / "other.npy"
+    np.save(other, np.load(scan[0])[::-1])
+    _, notes = finish(replaying(part, as_image(other)))
+    assert any("by hand" in note for note in notes)
+
+
+def test_the_command_replays_on_files(
+    scan: tuple[Path, Found], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = recipe(scan, tmp_path)
+    assert main(["replay", str(saved), "--script"]) == 0
+    assert "finding(image" in capsys.readouterr().out
+    assert main(["replay", str(saved), "--on", str(scan[0]), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "scan" / "atoms.csv").exists()
+    assert main(["replay", str(saved), "--out", str(tmp_path / "out")]) == 2
