@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.plugin.layers import KEY
-from napari_atomai.plugin.points import atoms_of
+from napari_atomai.plugin.points import atoms_of, label_colours
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -24,7 +24,7 @@ MANUAL = "manual"
 """Source of an atom that was set by hand; that of the others is "model"."""
 NEXT_ID = "next_id"
 """Entry of the notes: the first number that no candidate has."""
-_EDITED = "edited_atoms"
+EDITED = "edited_atoms"
 """Entry of the notes: row, column and class of the model's atoms that a person has changed."""
 _REMOVED = "removed_ids"
 """Entry of the notes: the model's atoms that a person has taken away."""
@@ -32,14 +32,14 @@ _REMOVED = "removed_ids"
 
 def forget(points: Points) -> None:
     """Forget what was changed: a new run finds anew. Atoms set by hand stay."""
-    points.metadata[KEY][_REMOVED], points.metadata[KEY][_EDITED] = [], {}
+    points.metadata[KEY][_REMOVED], points.metadata[KEY][EDITED] = [], {}
 
 
 def edited(points: Points, found: Found) -> Atoms:
     """Return a result's atoms with what a person has changed of them: moved, renamed, taken away."""
     notes = points.metadata[KEY]
     atoms = found.atoms.keep(~np.isin(found.atoms.ids, notes.get(_REMOVED, [])))
-    return _with_edits(atoms, notes.get(_EDITED, {}))
+    return _with_edits(atoms, notes.get(EDITED, {}))
 
 
 def remember_edited(points: Points, found: Found) -> None:
@@ -51,7 +51,9 @@ def remember_edited(points: Points, found: Found) -> None:
     labels = np.array(model.class_names, object)[model.classes]
     changed = (model.positions != own.positions).any(axis=1)
     changed |= labels != np.array(own.class_names, object)[own.classes]
-    edits = points.metadata[KEY].setdefault(_EDITED, {})
+    edits = points.metadata[KEY].setdefault(EDITED, {})
+    for name in model.ids[~changed]:  # it may have been put back
+        edits.pop(int(name), None)
     for i in np.flatnonzero(changed):  # what a person did by hand: few
         edits[int(model.ids[i])] = (*model.positions[i].tolist(), str(labels[i]))
 
@@ -116,6 +118,36 @@ def mark_by_hand(event: Any) -> None:
         features.loc[features.index[new], "id"] = first + np.arange(len(new))
     features.loc[features.index[new], "source"] = MANUAL
     points.features = features
+
+
+def replace(points: Points, data: NDArray[np.float64], features: dict[str, NDArray[Any]]) -> None:
+    """Put other atoms into a layer, with rings in the colours of their classes."""
+    points.selected_data = set()
+    points.data = data
+    points.features = features
+    colour(points)
+
+
+def colour(points: Points) -> None:
+    """Give the rings the colours of their classes."""
+    if len(points.data) and "class" in points.features:  # napari takes no empty table of colours
+        names = list(points.metadata[KEY].get("class_names") or ["column"])
+        points.border_color = label_colours(points.features["class"].to_numpy(), names)
+
+
+def note_exchange(points: Points, gone: NDArray[np.int64], there: NDArray[np.int64]) -> None:
+    """Note that atoms were taken away and others put back, by undo or redo."""
+    removed = set(points.metadata[KEY].get(_REMOVED, ()))
+    model = set(points.features["id"][~by_hand(points)]) if "id" in points.features else set()
+    removed |= {int(i) for i in np.setdiff1d(gone, there)}
+    points.metadata[KEY][_REMOVED] = sorted(removed - {int(i) for i in model})
+
+
+def in_words(points: Points) -> str:
+    """Say how many atoms there are, and how many of them a person has set or taken away."""
+    count, manual = len(points.data), int(by_hand(points).sum())
+    removed = len(points.metadata[KEY].get(_REMOVED, ()))
+    return f"{count} atoms, {manual} of them set by hand; {removed} taken away."
 
 
 def by_hand(points: Points) -> NDArray[np.bool_]:

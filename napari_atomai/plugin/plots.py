@@ -6,17 +6,24 @@ import logging
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+from matplotlib.backend_bases import MouseButton
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
+from matplotlib.path import Path as Outline
+from matplotlib.widgets import LassoSelector, RectangleSelector
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QTimer
+from numpy.typing import ArrayLike, NDArray
+from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_atomai.plugin.connections import Connections
+
+Tool = Literal["", "lasso", "rectangle"]
 
 _ON_PAPER = ("#ffffff", "#000000")
 
@@ -137,3 +144,58 @@ class PlotCanvas(QWidget):
                 legend.get_frame().set_facecolor(ground)
                 for entry in legend.get_texts():
                     entry.set_color(text)
+
+
+class PlotSelection(QObject):
+    """Tells which points of a plot were drawn around.
+
+    Parameters
+    ----------
+    canvas : PlotCanvas
+        On whose axes the points are drawn.
+    """
+
+    selected = Signal(object)
+    """Indices (N,) of the points, in ascending order."""
+
+    def __init__(self, canvas: Any) -> None:
+        super().__init__(canvas)
+        self._canvas = canvas
+        self._points: NDArray[np.float64] = np.empty((0, 2))
+        self._tool: Tool = ""
+        self._selector: Any = None
+
+    def show(self, points: ArrayLike) -> None:
+        """Choose among these points (N, 2), x and y as they are drawn; after the axes were cleared."""
+        self._points = np.asarray(points, np.float64).reshape(-1, 2)
+        self.use(self._tool)
+
+    def use(self, tool: Tool) -> None:
+        """Draw with a lasso or a rectangle; "" with nothing, so that the mouse is free."""
+        if self._selector is not None:
+            self._selector.disconnect_events()
+            self._selector = None
+        self._tool = tool
+        if tool == "lasso":
+            self._selector = LassoSelector(self._canvas.axes, self._on_lasso, useblit=False)
+        elif tool == "rectangle":
+            self._selector = RectangleSelector(
+                self._canvas.axes, self._on_rectangle, useblit=False, button=[MouseButton.LEFT]
+            )
+
+    def inside(self, outline: ArrayLike) -> NDArray[np.int64]:
+        """Return the indices of the points within an outline (N, 2), x and y."""
+        corners = np.asarray(outline, np.float64)
+        if len(corners) < 3 or not len(self._points):
+            return np.empty(0, np.int64)
+        return np.flatnonzero(Outline(corners).contains_points(self._points))
+
+    def _on_lasso(self, outline: Any) -> None:
+        self.selected.emit(self.inside(outline))
+        self._canvas.redraw()
+
+    def _on_rectangle(self, press: Any, release: Any) -> None:
+        (x0, x1), (y0, y1) = sorted((press.xdata, release.xdata)), sorted((press.ydata, release.ydata))
+        x, y = self._points.T
+        self.selected.emit(np.flatnonzero((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)))
+        self._canvas.redraw()

@@ -18,14 +18,13 @@ from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import NO_CALIBRATION
 from napari_atomai.plugin import edits
 from napari_atomai.plugin.calibration import calibration_of
+from napari_atomai.plugin.history import history_of
 from napari_atomai.plugin.layers import KEY, find_layer, geometry_like, origin_nm, pixel_size_nm, uid_of
 from napari_atomai.plugin.points import (
     COLOURS,
-    border_colours,
     colours_of,
     coordinates,
     features_of,
-    label_colours,
 )
 
 if TYPE_CHECKING:
@@ -106,7 +105,11 @@ def show_atoms(layers: LayerList, found: Found, parent: Layer, *, new_run: bool 
         points = _points_layer(found, parent)
         layers.append(points)
     else:
-        _change_points(points, found, new_run=new_run)
+        history = history_of(points)
+        with history.not_recorded():
+            _change_points(points, found, new_run=new_run)
+        if new_run:
+            history.forget()
         note_record(points, found)
     return points
 
@@ -148,41 +151,75 @@ def _map_layer(found: Found, parent: Layer, role: str, values: NDArray[np.float3
 
 
 def _classes_layer(found: Found, parent: Layer) -> Labels:
-    names = found.candidates.class_names
-    colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    colours.update({i + 1: colour for i, colour in enumerate(colours_of(len(names)))})
     layer = Labels(
         found.classes,
         name=f"{parent.name}: classes",
-        colormap=DirectLabelColormap(color_dict=colours),
         opacity=0.5,
         visible=False,
         metadata=_entry(CLASSES, parent, found),
         **geometry_like(parent, ndim=found.classes.ndim),
     )
+    dress_classes(layer)
     return _own(layer)
+
+
+def dress_classes(layer: Labels) -> None:
+    """Give a class map the colours of its classes; other labels keep theirs."""
+    names = layer.metadata[KEY].get("class_names")
+    if names is None:
+        return
+    colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    colours.update({i + 1: colour for i, colour in enumerate(colours_of(len(names)))})
+    layer.colormap = DirectLabelColormap(color_dict=colours)
 
 
 def _points_layer(found: Found, parent: Layer) -> Points:
     atoms, shape = found.atoms, found.probability.shape
-    points = Points(
-        coordinates(atoms, shape),
-        ndim=len(shape),
-        features=features_of(atoms),
-        size=disc_size(found),
-        symbol="disc",
-        face_color="transparent",
-        border_color=border_colours(atoms) if len(atoms) else COLOURS[0],
-        border_width=_RING,
-        border_width_is_relative=True,
-        name=f"{parent.name}: atoms",
-        metadata=_entry(ATOMS, parent, found),
+    options = {
+        "ndim": len(shape),
+        "size": disc_size(found),
+        "border_width": _RING,
+        "name": f"{parent.name}: atoms",
+        "metadata": _entry(ATOMS, parent, found),
         **geometry_like(parent, ndim=len(shape)),
-    )
+    }
+    points = bare_points(coordinates(atoms, shape), _columns(found, atoms), options)
     points.current_size = disc_size(found)
+    _own(points)
+    follow_edits(points)
+    return points
+
+
+def _columns(found: Found, atoms: Atoms) -> dict[str, NDArray[Any]]:
+    """Return the features of atoms, with the spread of the nets where the ensemble told it."""
+    columns = features_of(atoms)
+    if found.uncertainty is not None:
+        frames = found.uncertainty.reshape(-1, *found.uncertainty.shape[-2:])
+        place = np.clip(np.rint(atoms.positions).astype(int), 0, np.array(frames.shape[1:]) - 1)
+        columns["spread"] = frames[atoms.frames, place[:, 0], place[:, 1]].astype(np.float64)
+    return columns
+
+
+def bare_points(data: Any, features: dict[str, Any], options: dict[str, Any]) -> Points:
+    """Make a layer of rings in the colours of the classes."""
+    options = {"symbol": "disc", **options}
+    points = Points(
+        data,
+        features=features,
+        face_color="transparent",
+        border_color=COLOURS[0],
+        border_width_is_relative=True,
+        **options,
+    )
+    edits.colour(points)
+    return points
+
+
+def follow_edits(points: Points) -> None:
+    """Note from now on what a person changes of a layer of atoms."""
     points.events.data.connect(edits.mark_by_hand)
     points.events.data.connect(edits.remember_removed)
-    return _own(points)
+    history_of(points)
 
 
 def _change_points(points: Points, found: Found, *, new_run: bool) -> None:
@@ -193,21 +230,17 @@ def _change_points(points: Points, found: Found, *, new_run: bool) -> None:
     atoms = edits.edited(points, found)
     manual = np.flatnonzero(edits.by_hand(points))
     kept, kept_features = points.data[manual], points.features.iloc[manual]
-    columns = features_of(atoms)
+    columns = _columns(found, atoms)
     if len(manual) and new_run and "id" in kept_features:  # the new candidates have their own numbers
         kept_features = kept_features.assign(id=len(found.candidates) + np.arange(len(kept)))
     for name, column in columns.items():
         tail = kept_features.get(name, np.full(len(kept), np.nan))
         columns[name] = np.concatenate([column, np.asarray(tail, dtype=column.dtype)])
-    names = list(atoms.class_names)
-    points.selected_data = set()
-    points.data = np.concatenate([coordinates(atoms, found.probability.shape), kept])
-    points.features = columns
-    if len(points.data):  # napari takes no empty table of colours
-        points.border_color = label_colours(columns["class"], names)
+    notes = points.metadata[KEY]
+    notes["class_names"] = list(dict.fromkeys([*atoms.class_names, *notes.get("class_names", ())]))
+    notes[edits.NEXT_ID] = len(found.candidates)
+    edits.replace(points, np.concatenate([coordinates(atoms, found.probability.shape), kept]), columns)
     points.size = disc_size(found)
-    points.metadata[KEY]["class_names"] = names
-    points.metadata[KEY][edits.NEXT_ID] = len(found.candidates)
 
 
 def disc_size(found: Found) -> float:

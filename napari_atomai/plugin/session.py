@@ -1,4 +1,4 @@
-"""One Session for each viewer: the running job and the last result of every image.
+"""One Session for each viewer: its kinds of work, and the atoms of its images.
 
 A panel may be closed and opened again while the work goes on: it shows what the session knows.
 """
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_atomai.data.atoms import Atoms
@@ -20,11 +19,14 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
 from napari_atomai.plugin import results
+from napari_atomai.plugin.autosave import Autosave
 from napari_atomai.plugin.badge import badge_in
+from napari_atomai.plugin.correcting import Correcting
 from napari_atomai.plugin.edits import edited_atoms
+from napari_atomai.plugin.job_slots import NOTHING, JobSlot
 from napari_atomai.plugin.jobs import Job, Work
-from napari_atomai.plugin.layers import find_layer, follow, image_of, is_plain_image, notes_of, uid_of
-from napari_atomai.plugin.messages import explain
+from napari_atomai.plugin.layers import find_layer, follow, image_of, notes_of, uid_of
+from napari_atomai.plugin.process import ProcessJob
 from napari_atomai.plugin.results import recalibrated
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_atomai.workflow.find import Found
+
+ATOMS = "atoms"
+"""The slot in which atoms are found and exported."""
+_MOVES = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
@@ -61,21 +67,15 @@ def session_of(viewer: Viewer) -> Session:
     session = _sessions.get(bare)
     if session is None:
         session = _sessions[bare] = Session(viewer)
+        if getattr(bare, "window", None) is not None:
+            from napari_atomai.plugin.keeping import watch  # it needs sessions itself
+
+            watch(bare)
     return session
 
 
-@dataclass(frozen=True)
-class _Running:
-    job: Job
-    uid: str
-    image: Image
-    doing: str
-    pixels: Any  # the layer's own data at the start: another object later means other pixels
-    finding: bool = False
-
-
 class Session(QObject):
-    """Runs one job at a time for a viewer, and puts results on its layers.
+    """The work of a viewer: one `JobSlot` for each kind, and the atoms on its layers.
 
     Parameters
     ----------
@@ -83,6 +83,7 @@ class Session(QObject):
         Held weakly: a session never keeps a closed window alive.
     """
 
+    slot_made = Signal(object)
     progressed = Signal(object)
     running_changed = Signal()
     result_changed = Signal(str)
@@ -91,95 +92,128 @@ class Session(QObject):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = weakref.ref(getattr(viewer, "__wrapped__", viewer))
-        self._running: _Running | None = None
-        self._results: dict[str, Result] = {}
+        self._slots: dict[str, JobSlot] = {}
         self._wanted: float | None = None  # the threshold chosen while the atoms are still being found
+        self._finding = False
+        self.atoms = self.slot(ATOMS)
+        for name in ("progressed", "running_changed", "result_changed", "said"):
+            getattr(self.atoms, name).connect(getattr(self, name))
+        self.correcting = Correcting(self, self._viewer())
+        self.autosave = Autosave(self, self._viewer())
+        self.autosave.failed.connect(lambda sentence: self.atoms.said.emit("", sentence))
         viewer.layers.events.removed.connect(self._on_removed)
         badge_in(viewer)
 
-    # --- what a panel asks ---
+    # --- kinds of work ---
+
+    def slot(self, name: str) -> JobSlot:
+        """Return the slot of a kind of work; the first call makes it."""
+        if name not in self._slots:
+            self._slots[name] = JobSlot(self._viewer(), name)
+            self.slot_made.emit(self._slots[name])
+        return self._slots[name]
+
+    def slots(self) -> tuple[JobSlot, ...]:
+        """Return all slots there are."""
+        return tuple(self._slots.values())
+
+    def end_all(self) -> None:
+        """Stop everything that runs: the window is being closed."""
+        for slot in self._slots.values():
+            if isinstance(slot.job, ProcessJob):
+                slot.job.kill()
+            elif slot.job is not None:
+                slot.job.stop()
+
+    # --- the atoms of images ---
 
     @property
-    def job(self) -> Job | None:
-        """The running job, or None."""
-        return None if self._running is None else self._running.job
+    def job(self) -> Job | ProcessJob | None:
+        """The job that finds or exports atoms, or None."""
+        return self.atoms.job
 
     def result(self, uid: str) -> Result | None:
-        """Return the last result of an image."""
-        return self._results.get(uid)
+        """Return the atoms last found in an image."""
+        result: Result | None = self.atoms.result(uid)
+        return result
 
     def layer(self, uid: str) -> Layer | None:
         """Return the image layer of that uid, while it is in the viewer."""
-        return next((x for x in self._layers() if is_plain_image(x) and notes_of(x).get("uid") == uid), None)
+        layer: Layer | None = self.atoms.layer(uid)
+        return layer
 
     def points(self, uid: str) -> Any:
         """Return the Points layer with the atoms of an image, or None."""
         return find_layer(self._layers(), results.ATOMS, uid)
 
+    def found(self) -> dict[str, Found]:
+        """Return what was found, by the uid of the image."""
+        return {uid: result.found for uid, result in self.atoms.results().items()}
+
+    def put_back(self, uid: str, found: Found) -> None:
+        """Take over what was found in an image earlier; its layers are there already."""
+        layer = self.layer(uid)
+        if layer is None:
+            return
+        self._follow(layer)
+        self.atoms.put(uid, Result(recalibrated(found, layer), image_of(layer), 0.0))
+        points = self.points(uid)
+        if points is not None:
+            self.correcting.adopt(points)
+
     def is_finding(self, uid: str) -> bool:
         """Tell whether the atoms of an image are being found just now."""
-        return self._running is not None and self._running.finding and self._running.uid == uid
+        return self._finding and self.atoms.job is not None and self.atoms.running_uid == uid
 
     def find(self, layer: Layer, find: FindAtoms, refine: RefineAtoms) -> bool:
         """Start finding the atoms of an image; False and a sentence if that cannot be."""
         try:
             image = image_of(layer)
         except Exception as error:  # noqa: BLE001 - a slot must not raise; it is worded and shown
-            self._tell(error, "finding atoms")
+            self.atoms.tell(error, "finding atoms")
             return False
-        job = Job(_finding(image, find, refine), f"Find atoms in {layer.name}")
-        running = _Running(job, uid_of(layer), image, "finding atoms", layer.data, finding=True)
-        return self._start(running, self._on_found)
+
+        def show(found: Found, there: Layer) -> Result:
+            return self._show(found, there, image)
+
+        if self.atoms.job is None:
+            self._wanted, self._finding = None, True
+        return self.atoms.start(layer, _finding(image, find, refine), "finding atoms", show)
 
     def export(self, uid: str, folder: Path) -> bool:
         """Start writing the last result of an image into a folder."""
-        result, layer, points = self._results.get(uid), self.layer(uid), self.points(uid)
+        result, layer, points = self.result(uid), self.layer(uid), self.points(uid)
         if result is None or layer is None:
-            self.said.emit(uid, "There are no atoms to export yet: press Find atoms first.")
+            self.atoms.said.emit(uid, "There are no atoms to export yet: press Find atoms first.")
             return False
         if points is None:
-            self.said.emit(uid, "The atoms' layer was deleted: press Find atoms again to export them.")
+            self.atoms.said.emit(uid, "The atoms' layer was deleted: press Find atoms again to export them.")
             return False
         atoms = edited_atoms(points, result.found)
         image = dataclasses.replace(result.image, axes=image_of(layer).axes)
-        job = Job(_exporting(result.found, image, folder, atoms), f"Export atoms of {layer.name}")
-        running = _Running(job, uid, image, "exporting atoms", layer.data)
-        return self._start(running, self._on_exported)
-
-    def _start(self, running: _Running, succeeded: Callable[[Any], None]) -> bool:
-        if self._running is not None:
-            self.said.emit("", "Still at work: wait for it to end, or press Stop first.")
-            return False
-        running.job.progressed.connect(self.progressed)
-        running.job.succeeded.connect(succeeded)
-        running.job.failed.connect(self._on_failed)
-        running.job.stopped.connect(self._on_stopped)
-        self._running = running
-        running.job.start()
-        self.running_changed.emit()
-        return True
+        if self.atoms.job is None:
+            self._finding = False
+        work = _exporting(result.found, image, folder, atoms)
+        return self.atoms.start(layer, work, "exporting atoms", self._exported)
 
     def stop(self) -> None:
         """Stop the running job."""
-        if self._running is not None:
-            self._running.job.stop()
-            self.said.emit("", "Stopping ...")
+        self.atoms.stop()
 
     def set_threshold(self, uid: str, threshold: float) -> None:
         """Show the last result of an image under another threshold; nothing is computed again."""
         if self.is_finding(uid):
             self._wanted = threshold
-        result, layer = self._results.get(uid), self.layer(uid)
+        result, layer = self.result(uid), self.layer(uid)
         if result is None or layer is None:
             return
         found = result.found.at(threshold)
-        self._results[uid] = dataclasses.replace(result, found=found)
-        results.show_atoms(self._layers(), found, layer)
-        self.result_changed.emit(uid)
+        self.correcting.adopt(results.show_atoms(self._layers(), found, layer))
+        self.atoms.put(uid, dataclasses.replace(result, found=found))
 
     def show_classes(self, uid: str) -> None:
         """Bring the class map to the threshold; apart from `set_threshold`, as it costs more."""
-        result, layer = self._results.get(uid), self.layer(uid)
+        result, layer = self.result(uid), self.layer(uid)
         if result is not None and layer is not None:
             results.show_classes(self._layers(), result.found, layer)
 
@@ -192,84 +226,40 @@ class Session(QObject):
             child = find_layer(self._layers(), role, uid)
             if child is not None:
                 follow(child, parent)
-        result = self._results.get(uid)
+        result = self.result(uid)
         if result is not None:
-            self._results[uid] = dataclasses.replace(result, found=recalibrated(result.found, parent))
-            self.result_changed.emit(uid)
+            self.atoms.put(uid, dataclasses.replace(result, found=recalibrated(result.found, parent)))
 
     # --- how a job ends ---
 
-    def _on_found(self, found: Found) -> None:
-        wanted, done = self._wanted, self._end()
-        layer = self.layer(done.uid)
-        if layer is None:
-            self.said.emit("", "The image was removed in mid-run: its atoms were dropped.")
-            return
-        if layer.data is not done.pixels:
-            self.said.emit(
-                done.uid, f"{layer.name!r} has other pixels now: the result was dropped. Find again."
-            )
-            return
+    def _show(self, found: Found, layer: Layer, image: Image) -> Result:
+        wanted, self._wanted = self._wanted, None
         if wanted is not None:
             found = found.at(wanted)
-        self._results[done.uid] = Result(recalibrated(found, layer), done.image, done.job.elapsed)
-        for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
+        result = Result(recalibrated(found, layer), image, self.atoms.seconds)
+        self._follow(layer)
+        self.correcting.adopt(results.show(self._layers(), result.found, layer))
+        return result
+
+    def _follow(self, layer: Layer) -> None:
+        for name in _MOVES:
             getattr(layer.events, name).connect(self._on_moved)
-        layer.events.data.connect(self._on_new_pixels)
-        try:
-            results.show(self._layers(), self._results[done.uid].found, layer)
-        except Exception as error:  # noqa: BLE001 - a slot must not raise; it is worded and shown
-            self._tell(error, "showing atoms")
-            return
-        self.result_changed.emit(done.uid)
+
+    def _exported(self, paths: list[Path], layer: Layer) -> object:
+        names = ", ".join(path.name for path in paths)
+        sentence = f"Written to {paths[0].parent}: {names}." if paths else "Nothing was written."
+        self.atoms.said.emit(uid_of(layer), sentence)
+        return NOTHING
 
     def _on_moved(self, event: Any) -> None:
         self.follow(uid_of(event.source))
 
-    def _on_new_pixels(self, event: Any) -> None:
-        uid = uid_of(event.source)
-        if self._results.pop(uid, None) is not None:
-            self.said.emit(
-                uid, "The image has other pixels now: its atoms are those of the old ones. Find again."
-            )
-            self.running_changed.emit()
-
-    def _on_exported(self, paths: list[Path]) -> None:
-        done = self._end()
-        names = ", ".join(path.name for path in paths)
-        self.said.emit(
-            done.uid, f"Written to {paths[0].parent}: {names}." if paths else "Nothing was written."
-        )
-
-    def _on_failed(self, error: BaseException) -> None:
-        self._tell(error, self._end().doing)
-
-    def _on_stopped(self) -> None:
-        self._end()
-        self.said.emit("", "Stopped. What was there before is unchanged.")
-
-    def _end(self) -> _Running:
-        done, self._running, self._wanted = self._running, None, None
-        assert done is not None
-        self.running_changed.emit()
-        return done
-
-    def _tell(self, error: BaseException, doing: str) -> None:
-        message = explain(error, doing)
-        self.said.emit("", message.text)
-        if message.details:
-            show_error(f"{message.text}\n\n{message.details}")
-
     def _layers(self) -> Any:
-        viewer = self._viewer()
-        return [] if viewer is None else viewer.layers
+        return self.atoms.layers
 
     def _on_removed(self, event: Any) -> None:
-        # Results are as large as the image: they go with it.
         notes = notes_of(event.value)
-        if is_plain_image(event.value):
-            self._results.pop(notes.get("uid", ""), None)
-        elif notes.get("role") == results.ATOMS:
+        if notes.get("role") == results.ATOMS:
             self.result_changed.emit(str(notes.get("parent_uid", "")))
 
 

@@ -130,3 +130,8 @@ def napari_draws_thumbnails():
     state = np.random.get_state(legacy=False)  # noqa: NPY002
     yield
     np.random.set_state(state)  # noqa: NPY002
+
+
+@pytest.fixture(autouse=True)
+def _autosaves_go_elsewhere(monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("NAPARI_ATOMAI_AUTOSAVE", str(tmp_path_factory.mktemp("autosave")))

@@ -166,7 +166,7 @@ def test_an_expected_error_is_a_sentence_and_the_panel_works_on(panel, finder, l
 
 def test_an_unknown_error_is_a_sentence_and_a_notification_with_details(panel, finder, until, monkeypatch):
     shown = []
-    monkeypatch.setattr("napari_atomai.plugin.session.show_error", shown.append)
+    monkeypatch.setattr("napari_atomai.plugin.job_slots.show_error", shown.append)
     finder.error = RuntimeError("engine failed")
     panel.find()
     until(lambda: panel.session.job is None)

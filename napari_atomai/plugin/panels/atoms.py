@@ -5,23 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout
-
-from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import RefineAtoms
 from napari_atomai.errors import AtomAIError
 from napari_atomai.plugin import calibration
+from napari_atomai.plugin.asking import ask_folder
 from napari_atomai.plugin.connections import Connections
 from napari_atomai.plugin.kept_view import kept_view
 from napari_atomai.plugin.layers import pixel_size_nm, without_unit
-from napari_atomai.plugin.messages import explain, time_left
-from napari_atomai.plugin.panels.layout import AtomsForm, scrolled
+from napari_atomai.plugin.messages import explain
+from napari_atomai.plugin.panels.layout import AtomsForm
 from napari_atomai.plugin.panels.link import TableLink
 from napari_atomai.plugin.panels.panel import Panel
+from napari_atomai.plugin.panels.widgets import fill, timer
 from napari_atomai.plugin.points import atoms_of, colours_of
 from napari_atomai.plugin.results import spacing_px
 from napari_atomai.plugin.session import Result, session_of
+from napari_atomai.plugin.watchers import ImageWatcher
 
 if TYPE_CHECKING:
     import napari
@@ -47,35 +46,25 @@ class AtomsPanel(Panel):
         self.session = session_of(viewer)
         self.form = AtomsForm(viewer.layers)
         self.table = TableLink(self.form.table, viewer)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scrolled(self.form))
-        self._points_timer = self._timer(_POINTS_EVERY, self._apply_threshold)
-        self._classes_timer = self._timer(_CLASSES_AFTER, self._apply_classes)
-        self._image_events = Connections(self)
+        fill(self, self.form)
+        self._points_timer = timer(self, _POINTS_EVERY, self._apply_threshold)
+        self._classes_timer = timer(self, _CLASSES_AFTER, self._apply_classes)
+        self._image = ImageWatcher(self)
         self._layer_events = Connections(self)
         self._wire()
         self._on_image(self.form.picker.uid)
-
-    def _timer(self, milliseconds: int, slot: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(slot)
-        return timer
 
     def _wire(self) -> None:
         form, session = self.form, self.session
         form.picker.chosen.connect(self._on_image)
         form.pixel_size.editingFinished.connect(self._on_pixel_size)
-        form.find_button.clicked.connect(self.find)
-        form.stop_button.clicked.connect(session.stop)
+        form.run_box.bind(session.atoms, lambda: form.picker.uid)
+        form.run_box.run.connect(self.find)
         form.export_button.clicked.connect(self._on_export)
         form.threshold.valueChanged.connect(self._on_threshold)
-        session.progressed.connect(self._on_progress)
         session.running_changed.connect(self._on_running)
         session.result_changed.connect(self._on_result)
-        session.said.connect(self._on_said)
+        self._image.moved.connect(self._show_pixel_size)
         self.table.refilled.connect(self._on_atoms)
         self._layer_events.connect(self.viewer.layers.events.inserted, self._on_layers)
 
@@ -101,12 +90,13 @@ class AtomsPanel(Panel):
 
     def _on_export(self) -> None:
         layer = self.form.picker.layer()
-        chosen = QFileDialog.getExistingDirectory(self, "Folder for the results")
-        if chosen and layer is not None:
+        chosen = ask_folder(self, "Folder for the results")
+        if chosen is not None and layer is not None:
             safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in layer.name).strip() or "image"
-            self.export(Path(chosen) / f"{safe}_atoms")
+            self.export(chosen / f"{safe}_atoms")
 
     def _on_threshold(self) -> None:
+        self.form.aim.setCurrentIndex(0)  # from now on it is chosen by hand
         self.form.show_threshold()
         uid = self.form.picker.uid
         if self.session.result(uid) is None and not self.session.is_finding(uid):
@@ -136,11 +126,7 @@ class AtomsPanel(Panel):
     # --- what happens ---
 
     def _on_image(self, uid: str) -> None:
-        layer = self.form.picker.layer()
-        self._image_events.close()
-        if layer is not None:
-            for name in ("scale", "units"):
-                self._image_events.connect(getattr(layer.events, name), self._show_pixel_size)
+        self._image.watch(self.form.picker.layer())
         self._show_pixel_size()
         self._on_running()
         result = self.session.result(uid)
@@ -153,21 +139,16 @@ class AtomsPanel(Panel):
         if sentence and self.session.job is None:
             self.form.say(sentence)
 
-    def _show_pixel_size(self, _event: Any = None) -> None:
+    def _show_pixel_size(self) -> None:
         layer = self.form.picker.layer()
         self.form.show_pixel_size(None if layer is None else pixel_size_nm(layer))
 
     def _on_running(self) -> None:
-        job = self.session.job
-        self.form.show_running(job is not None, has_image=self.form.picker.layer() is not None)
+        working = self.session.job is not None
+        self.form.find_button.setEnabled(working or self.form.picker.layer() is not None)
         self.form.export_button.setEnabled(
-            job is None and self.session.result(self.form.picker.uid) is not None
+            not working and self.session.result(self.form.picker.uid) is not None
         )
-
-    def _on_progress(self, progress: Progress) -> None:
-        job = self.session.job
-        left = time_left(progress.fraction, job.elapsed) if job is not None else ""
-        self.form.show_progress(progress, left)
 
     def _on_result(self, uid: str) -> None:
         if uid != self.form.picker.uid:
@@ -177,10 +158,6 @@ class AtomsPanel(Panel):
             self.form.set_threshold(result.found.threshold)  # another panel may have changed it
         self._on_running()
         self._show_result(uid)
-
-    def _on_said(self, uid: str, sentence: str) -> None:
-        if uid in ("", self.form.picker.uid):
-            self.form.say(sentence)
 
     def _show_result(self, uid: str) -> None:
         result = self.session.result(uid)

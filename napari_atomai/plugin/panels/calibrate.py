@@ -24,8 +24,8 @@ from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.layers import pixel_size_nm, without_unit
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels.calibrate_layout import LATTICE, LINE, CalibrateForm
-from napari_atomai.plugin.panels.layout import scrolled
 from napari_atomai.plugin.panels.panel import Panel
+from napari_atomai.plugin.panels.widgets import scrolled
 from napari_atomai.plugin.session import session_of
 from napari_atomai.plugin.shown import frame_getter
 from napari_atomai.plugin.slots import worded

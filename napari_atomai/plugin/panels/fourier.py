@@ -20,9 +20,9 @@ from napari_atomai.plugin.layers import pixel_size_nm
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels.fourier_layout import FourierForm, in_angstrom, spot_in_words
 from napari_atomai.plugin.panels.fourier_view import Picture, reduced
-from napari_atomai.plugin.panels.layout import scrolled
 from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.table import AtomsTable
+from napari_atomai.plugin.panels.widgets import scrolled
 from napari_atomai.plugin.shown import Box, frame_getter, frame_shape, shown_frame
 from napari_atomai.plugin.slots import worded
 from napari_atomai.stat.spots import Spot, extent_of_spots, spot_near

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
     QFormLayout,
-    QFrame,
-    QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSlider,
-    QTableView,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FINEST_SPACING, FindAtoms, RefineAtoms
 from napari_atomai.plugin.forms import RecipeForm
+from napari_atomai.plugin.panels.model_box import ModelBox
 from napari_atomai.plugin.panels.picker import ImagePicker
-from napari_atomai.plugin.panels.status_line import StatusLine
+from napari_atomai.plugin.panels.run_box import RunBox
+from napari_atomai.plugin.panels.widgets import row, rows_table
 
 _NM_DECIMALS = 5
+AIMS = {"by hand": "", "at most this share false": "false_rate", "at most this share missed": "miss_rate"}
+"""How the threshold is chosen, and the option of `FindAtoms` that says so."""
 
 
 class AtomsForm(QWidget):
@@ -53,10 +47,9 @@ class AtomsForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addLayout(self._input)
-        layout.addLayout(_row(self.find_button, self.stop_button))
-        layout.addWidget(self.progress)
-        layout.addWidget(self.status)
-        layout.addLayout(_row(QLabel("Threshold"), self.threshold, self.threshold_label))
+        layout.addWidget(self.run_box)
+        layout.addLayout(row(QLabel("Threshold"), self.threshold, self.threshold_label))
+        layout.addLayout(row(self.aim, self.rate, grow=self.aim))
         layout.addWidget(self.counts)
         layout.addWidget(self.table, stretch=1)
         layout.addWidget(self.export_button)
@@ -79,19 +72,13 @@ class AtomsForm(QWidget):
         self.badge.setStyleSheet(
             "QLabel { background: #8a5a00; color: white; border-radius: 3px; padding: 1px 5px; }"
         )
-        self.model = QComboBox()
-        self.model.setEditable(True)
-        self.model.addItems(bundled_models())
-        self.model.setToolTip(FindAtoms.model_fields["model"].description or "")
-        browse = QToolButton()
-        browse.setText("...")
-        browse.setToolTip("Choose a .safetensors file")
-        browse.clicked.connect(self._choose_model)
+        self.model_box = ModelBox(FindAtoms.model_fields["model"].description or "")
+        self.model = self.model_box.box
         self._input = QFormLayout()
         self._input.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._input.addRow("Image", self.picker)
-        self._input.addRow("Pixel size", _row(self.pixel_size, self.badge))
-        self._input.addRow("Model", _row(self.model, browse))
+        self._input.addRow("Pixel size", row(self.pixel_size, self.badge))
+        self._input.addRow("Model", self.model_box)
         self._find_form = RecipeForm(
             FindAtoms, [("contrast", "Atoms are"), ("spacing", "Spacing")], self._input, {"spacing": "px"}
         )
@@ -110,12 +97,9 @@ class AtomsForm(QWidget):
         self._before = value
 
     def _make_run(self) -> None:
-        self.find_button = QPushButton("Find atoms")
-        self.find_button.setDefault(True)
-        self.stop_button = QPushButton("Stop")
-        self.progress = QProgressBar()
-        self.progress.setVisible(False)
-        self.status = StatusLine()
+        self.run_box = RunBox("Find atoms", "Finding ...")
+        self.find_button, self.stop_button = self.run_box.button, self.run_box.stop_button
+        self.progress, self.status = self.run_box.progress, self.run_box.status
 
     def _make_output(self) -> None:
         default = FindAtoms.model_fields["threshold"].default
@@ -126,16 +110,22 @@ class AtomsForm(QWidget):
             "Atoms with a lower score are left out. Acts at once; nothing is computed again."
         )
         self.threshold_label = QLabel(f"{default:.2f}")
+        self.aim = QComboBox()
+        for text, option in AIMS.items():
+            self.aim.addItem(text, option)
+        self.aim.setToolTip(
+            "What the threshold is chosen by in the next run: by hand, or so that at most this share of the "
+            "atoms found is none, or of the columns is missed, on images like the simulated ones."
+        )
+        self.rate = QDoubleSpinBox()
+        self.rate.setRange(1.0, 50.0)
+        self.rate.setValue(10.0)
+        self.rate.setSuffix(" %")
+        self.rate.setEnabled(False)
+        self.aim.currentIndexChanged.connect(lambda _i: self.rate.setEnabled(bool(self.aim.currentData())))
         self.counts = QLabel()
         self.counts.setWordWrap(True)
-        self.table = QTableView()
-        self.table.setSortingEnabled(True)
-        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setMinimumHeight(120)
-        self.table.verticalHeader().setDefaultSectionSize(20)
-        self.table.verticalHeader().setVisible(False)
+        self.table = rows_table()
         self.export_button = QPushButton("Export results ...")
         self.export_button.setToolTip("Tables, maps, a picture and the recipe, in a new folder")
 
@@ -152,15 +142,17 @@ class AtomsForm(QWidget):
         options = {
             **self._find_form.options(),
             "threshold": self.threshold.value() / 100,
-            "model": self.model.currentText().strip(),
+            "model": self.model_box.name(),
         }
+        if self.aim.currentData():
+            options[self.aim.currentData()] = self.rate.value() / 100
         return FindAtoms.of(options), RefineAtoms.of(self._refine_form.options())
 
     # --- what it is told ---
 
     def say(self, sentence: str) -> None:
         """Show a sentence in the status line."""
-        self.status.say(sentence)
+        self.run_box.say(sentence)
 
     def set_threshold(self, value: float) -> None:
         """Put the slider somewhere without anybody hearing of it."""
@@ -179,22 +171,6 @@ class AtomsForm(QWidget):
         self.shown_pixel_size = self.pixel_size.value()
         self.badge.setVisible(size is None)
 
-    def show_running(self, running: bool, *, has_image: bool) -> None:
-        """Show whether work is going on."""
-        self.stop_button.setEnabled(running)
-        self.find_button.setText("Finding ..." if running else "Find atoms")
-        self.find_button.setEnabled(has_image or running)
-        self.progress.setVisible(running)
-        if running:
-            self.progress.setRange(0, 0)
-            self.progress.setFormat("")
-
-    def show_progress(self, progress: Progress, left: str) -> None:
-        """Show how far the work is, and how long it will still take."""
-        self.progress.setRange(0, max(progress.of, 0))
-        self.progress.setValue(progress.step)
-        self.progress.setFormat(" · ".join(part for part in (progress.message, "%p %", left) if part))
-
     def show_counts(self, counts: dict[tuple[str, int], str]) -> None:
         """Show how many atoms there are of each class, in the colour of its rings."""
         discs = (
@@ -203,34 +179,3 @@ class AtomsForm(QWidget):
         )
         self.counts.setText("&nbsp;&nbsp; ".join(discs))
         self.counts.setVisible(bool(counts))
-
-    def _choose_model(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Choose a model", "", "Models (*.safetensors)")
-        if path:
-            self.model.setCurrentText(path)
-
-
-def bundled_models() -> list[str]:
-    """Names of the models that come with the package; read from the folder, nothing is loaded."""
-    default = str(FindAtoms.model_fields["model"].default)
-    files = resources.files("napari_atomai.weights").iterdir()
-    names = {file.name.removesuffix(".safetensors") for file in files if file.name.endswith(".safetensors")}
-    return [default, *sorted(names - {default})]
-
-
-def scrolled(widget: QWidget) -> QScrollArea:
-    """Put a widget into an area that scrolls where the screen is small."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(widget)
-    return area
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        row.addWidget(widget, stretch=0 if isinstance(widget, QLabel | QToolButton) else 1)
-    return row

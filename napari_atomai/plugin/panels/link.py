@@ -7,8 +7,8 @@ from typing import Any
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QObject, Signal
 from qtpy.QtWidgets import QAbstractItemView, QTableView
 
+from napari_atomai.plugin.camera import centre_on
 from napari_atomai.plugin.connections import Connections
-from napari_atomai.plugin.layers import world_of
 from napari_atomai.plugin.panels.table import AtomsTable
 from napari_atomai.plugin.points import atoms_of, colours_of
 
@@ -94,15 +94,9 @@ class TableLink(QObject):
             self._points.selected_data = set(atoms)
             current = self._model.atoms([self._view.currentIndex().row()])
             if current and current[0] in atoms:
-                self._centre(current[0])
+                centre_on(self._viewer, self._points, current[0])
         finally:
             self._busy = False
-
-    def _centre(self, atom: int) -> None:
-        where = world_of(self._points, self._points.data[atom], self._viewer.layers)
-        for axis, value in enumerate(where[:-2]):
-            self._viewer.dims.set_point(axis, value)
-        self._viewer.scene.camera.center = (0.0, float(where[-2]), float(where[-1]))
 
     def _on_points(self, *_: Any) -> None:
         if self._busy or self._points is None:

@@ -17,11 +17,11 @@ from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.layers import notes_of, pixel_size_nm
 from napari_atomai.plugin.measurements import ANGLE, PROFILE, Measurement
 from napari_atomai.plugin.messages import explain
-from napari_atomai.plugin.panels.layout import scrolled
 from napari_atomai.plugin.panels.measure_layout import MeasureForm
 from napari_atomai.plugin.panels.measure_table import MeasureTable
 from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.profile_plot import ProfilePlot, readings
+from napari_atomai.plugin.panels.widgets import scrolled
 from napari_atomai.plugin.removed import Removed
 from napari_atomai.plugin.shown import frame_getter, shown_frame
 from napari_atomai.plugin.slots import worded

@@ -15,11 +15,11 @@ from napari_atomai.files.tagfile import tags_text, write_tags
 from napari_atomai.plugin.connections import Connections
 from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.messages import explain
-from napari_atomai.plugin.panels.layout import scrolled
 from napari_atomai.plugin.panels.metadata_content import RECIPE, Content, content_of
 from napari_atomai.plugin.panels.metadata_layout import MetadataForm
 from napari_atomai.plugin.panels.metadata_tree import Tag, TagTree, Walked, value_text, walk
 from napari_atomai.plugin.panels.panel import Panel
+from napari_atomai.plugin.panels.widgets import scrolled
 from napari_atomai.plugin.slots import worded
 
 if TYPE_CHECKING:

@@ -31,17 +31,17 @@ class Panel(QWidget):
         super().__init__()
         self.title = title
         self._settling = self.settled = False
-        self._soon = QTimer(self)  # napari is not done with the dock when it is shown
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self._settle)
+        self._settle_soon = QTimer(self)  # napari is not done with the dock when it is shown
+        self._settle_soon.setSingleShot(True)
+        self._settle_soon.setInterval(0)
+        self._settle_soon.timeout.connect(self._settle)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Settle in the dock when it is shown for the first time."""
         super().showEvent(event)
         if not self._settling:
             self._settling = True
-            self._soon.start()
+            self._settle_soon.start()
 
     def _settle(self) -> None:
         dock = self.parentWidget()

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QFileDialog, QListWidgetItem, QVBoxLayout
 
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.files.tables import write_table
+from napari_atomai.plugin.layers import image_of
 from napari_atomai.plugin.messages import explain
-from napari_atomai.plugin.panels.layout import scrolled
 from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.spectrum_curves import (
     COLOURS,
@@ -29,6 +29,8 @@ from napari_atomai.plugin.panels.spectrum_curves import (
 )
 from napari_atomai.plugin.panels.spectrum_layout import SpectrumForm
 from napari_atomai.plugin.panels.spectrum_live import LiveSpectrum
+from napari_atomai.plugin.panels.spectrum_tools import move_energies, moved
+from napari_atomai.plugin.panels.widgets import scrolled
 from napari_atomai.plugin.shown import frame_shape
 from napari_atomai.plugin.slots import worded
 
@@ -74,6 +76,8 @@ class SpectrumPanel(Panel):
         form.list.currentRowChanged.connect(self._on_current)
         form.log.toggled.connect(self._draw)
         form.normalise.toggled.connect(self._draw)
+        form.tools.changed.connect(self._draw)
+        form.tools.shifted.connect(self._on_shift)
         form.keep_button.clicked.connect(self._on_keep)
         form.remove_button.clicked.connect(self._on_remove)
         form.export_button.clicked.connect(self._on_export)
@@ -215,6 +219,18 @@ class SpectrumPanel(Panel):
             suffix = "" if Path(path).suffix else kind.partition("*")[2].rstrip(")")
             self.export(Path(path + suffix))
 
+    @worded("moving the energies")
+    def _on_shift(self, shift: float) -> None:
+        entry, layer = self._current(), self.form.picker.layer()
+        if entry is None:
+            return
+        if not entry.live:
+            entry.spectrum = moved(entry.spectrum, shift)
+            self._draw()
+        elif layer is not None:
+            move_energies(layer, image_of(layer), shift)
+        self.say(f"All energies of {entry.spectrum.name!r} were moved by {shift:g}; no file is changed.")
+
     @worded("stopping")
     def _on_stop(self, _checked: bool = False) -> None:
         self.live.stop()
@@ -288,10 +304,12 @@ class SpectrumPanel(Panel):
         drawing, remark = drawing_of(
             plotted, current, log=self.form.log.isChecked(), normalise=self.form.normalise.isChecked()
         )
+        drawing, told = self.form.tools.applied(drawing)
         self.form.plot.show_drawing(drawing)
         self._show_marker()
         self._enable(current, plotted)
-        self._remark(left_out_in_words([one for one in self.entries if one.shown], current) or remark)
+        left_out = left_out_in_words([one for one in self.entries if one.shown], current)
+        self._remark(left_out or remark or told)
 
     def _remark(self, remark: str) -> None:
         if remark:

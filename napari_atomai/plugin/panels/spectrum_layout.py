@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_atomai.plugin.panels.spectrum_live import PIXEL, REGION, WHOLE, SpectralPicker
 from napari_atomai.plugin.panels.spectrum_plot import SpectrumPlot
+from napari_atomai.plugin.panels.spectrum_tools import SpectrumTools
 from napari_atomai.plugin.panels.status_line import StatusLine
 
 
@@ -40,6 +41,11 @@ class SpectrumForm(QWidget):
         self._make_line()
         self._make_list()
         self.plot = SpectrumPlot()
+        self.tools = SpectrumTools()
+        self.tools.setVisible(False)
+        self.more = QCheckBox("Tools")
+        self.more.setToolTip("Edges of elements, a background before an edge, calibration of energies")
+        self.more.toggled.connect(self.tools.setVisible)
         self.status = StatusLine()
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Stop reading spectra")
@@ -55,7 +61,8 @@ class SpectrumForm(QWidget):
         layout.addWidget(self.plot, stretch=1)
         layout.addLayout(_row(self.status, self.stop_button))
         layout.addWidget(self.list)
-        layout.addLayout(_row(self.log, self.normalise))
+        layout.addLayout(_row(self.log, self.normalise, self.more))
+        layout.addWidget(self.tools)
         layout.addLayout(_row(self.keep_button, self.remove_button, self.export_button))
         self.say("")
         self.show_working("")

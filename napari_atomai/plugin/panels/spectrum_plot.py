@@ -15,6 +15,7 @@ from napari_atomai.plugin.slots import worded
 
 _MARKER = "#D55E00"
 _CURSOR = "#888888"
+_EDGE = "#2FBF8F"
 _WHEEL = 1.25
 _MARGIN = 0.05
 _TAILS = (0.5, 99.5)
@@ -53,6 +54,8 @@ class Drawing:
     unit: str = ""
     log: bool = False
     above: LineMap | None = None
+    edges: tuple[tuple[float, str], ...] = ()
+    """Energy and name of edges or lines that are marked."""
 
 
 class SpectrumPlot(QWidget):
@@ -126,6 +129,7 @@ class SpectrumPlot(QWidget):
             for text in legend.get_texts():
                 text.set_parse_math(False)
         self._draw_map()
+        self._draw_edges()
         self._draw_marker()
         self._fit()
 
@@ -180,6 +184,25 @@ class SpectrumPlot(QWidget):
         axes.axhline(above.at, color=_MARKER, linewidth=1.0)
         axes.set_ylabel(above.label)
         axes.tick_params(labelbottom=False)
+
+    def _draw_edges(self) -> None:
+        axes = self.canvas.axes
+        low, high = _extent(self.drawing)
+        for energy, name in self.drawing.edges:
+            if low <= energy <= high:
+                axes.axvline(energy, color=_EDGE, linewidth=0.8, linestyle=":")
+                axes.annotate(
+                    name,
+                    (energy, 1.0),
+                    xycoords=("data", "axes fraction"),
+                    xytext=(2, -2),
+                    textcoords="offset points",
+                    rotation=90,
+                    va="top",
+                    fontsize=7,
+                    color=_EDGE,
+                    annotation_clip=True,
+                )
 
     def _draw_marker(self) -> None:
         self._vertical("marker", self.marker if self.drawing.curves else None, _MARKER)

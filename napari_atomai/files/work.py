@@ -1,0 +1,93 @@
+"""A piece of work as one file: JSON for what there is, NPY for the numbers, in a zip. No Qt, no pickle.
+
+Everything that can read a zip and NPY can read it: ``numpy.load(file)`` gives the arrays by name, and
+``session.json`` says what they are.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_atomai.errors import CannotRead, TooLarge
+from napari_atomai.files.atomic import replacing
+from napari_atomai.files.guard import Limits
+
+SUFFIX = ".atomai"
+VERSION = 1
+_ENTRY = "session.json"
+_MOST_JSON = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What is kept of a viewer: its layers as JSON, their numbers as arrays."""
+
+    entry: dict[str, Any]
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def write_work(path: Path, work: Work) -> None:
+    """Write a piece of work; the file is the old one or the new one, never a mixture.
+
+    Raises
+    ------
+    SaveFailed
+        If it cannot be written; it names the folder and the space left there.
+    """
+    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_ENTRY, json.dumps({"version": VERSION, **work.entry}, indent=1))
+        for name, values in work.arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asanyarray(values), allow_pickle=False)
+
+
+def read_work(path: Path, limits: Limits | None = None) -> Work:
+    """Read a piece of work.
+
+    Raises
+    ------
+    CannotRead
+        If it is no such file, is damaged, or was written by a newer version.
+    TooLarge
+        If it would not fit into memory.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read(archive, path, limits or Limits())
+    except (OSError, zipfile.BadZipFile, ValueError, KeyError, EOFError, RuntimeError) as error:
+        if isinstance(error, CannotRead | TooLarge):
+            raise
+        raise CannotRead(
+            f"{path.name} cannot be read as a session: {error}.",
+            remedy="Choose a .atomai file that napari-atomai wrote.",
+        ) from error
+
+
+def _read(archive: zipfile.ZipFile, path: Path, limits: Limits) -> Work:
+    sizes = {info.filename: info.file_size for info in archive.infolist()}
+    if sum(sizes.values()) > limits.budget or sizes[_ENTRY] > _MOST_JSON:
+        raise TooLarge(
+            f"{path.name} declares {sum(sizes.values()) / 1e9:.1f} GB.", remedy="Close other programs first."
+        )
+    entry = json.loads(archive.read(_ENTRY))
+    if not isinstance(entry, dict) or not isinstance(entry.get("version"), int):
+        raise ValueError("it says no version")
+    if entry["version"] > VERSION:
+        raise CannotRead(
+            f"{path.name} is a session of version {entry['version']}; this program reads up to {VERSION}.",
+            remedy="Update napari-atomai.",
+        )
+    arrays = {}
+    for name in sizes:
+        if name.endswith(".npy"):
+            stream = io.BytesIO(archive.read(name))  # its checksum is compared on the way
+            arrays[name.removesuffix(".npy")] = np.lib.format.read_array(stream, allow_pickle=False)
+    return Work(entry, arrays)

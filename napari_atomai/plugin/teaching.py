@@ -1,0 +1,140 @@
+"""From corrected atoms in a viewer to a taught model: what is learned from, and how it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_atomai.data.atoms import Atoms
+from napari_atomai.data.image import Image
+from napari_atomai.data.progress import Progress
+from napari_atomai.data.recipes_teaching import Teach
+from napari_atomai.plugin.attached import attach, attached
+from napari_atomai.plugin.job_slots import NOTHING, JobSlot
+from napari_atomai.plugin.layers import image_of, is_plain_image, uid_of
+from napari_atomai.plugin.measurements import line_width
+from napari_atomai.plugin.points import atoms_of
+from napari_atomai.plugin.process import ProcessTask
+from napari_atomai.plugin.shown import shown_frame
+
+if TYPE_CHECKING:
+    from napari.layers import Layer, Shapes
+
+    from napari_atomai.plugin.jobs import Work
+    from napari_atomai.plugin.session import Session
+
+TRAIN = "train"
+"""The slot in which nets are taught."""
+REVIEWED = "reviewed"
+MODULE = "napari_atomai.workflow.teaching_process"
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a person knows of one frame of an image, as `napari_atomai.workflow.teach.Correction` wants it."""
+
+    image: Image
+    atoms: Atoms
+    regions: tuple[NDArray[np.float64], ...]
+    frame: int
+    spacing: float
+    dark: bool
+
+    def correction(self) -> Any:
+        """Return it for the engine; in a worker thread, as that brings torch."""
+        from napari_atomai.workflow.corrections import Correction
+
+        return Correction(
+            self.image,
+            self.atoms,
+            self.regions,
+            frame=self.frame,
+            spacing=self.spacing,
+            dark=self.dark,
+        )
+
+
+def region_layer(layers: Any, image: Layer) -> Shapes:
+    """Return the layer with the reviewed regions of an image; make it if there is none."""
+    look = {
+        "name": f"{image.name}: reviewed",
+        "edge_width": 2 * line_width(image),
+        "edge_color": "#009E73",
+        "face_color": "transparent",
+        "opacity": 1.0,
+    }
+    return attach(layers, REVIEWED, image, look)
+
+
+def lessons(session: Session, viewer: Any, images: Sequence[Layer]) -> list[Lesson]:
+    """Return what is known of images with atoms: all atoms within the reviewed regions are right.
+
+    Without a region the whole frame counts as reviewed. Of a movie the frame that is shown is taken.
+    """
+    found = []
+    for layer in images:
+        points, result = session.points(uid_of(layer)), session.result(uid_of(layer))
+        if points is None or result is None:
+            continue
+        shapes = attached(viewer.layers, REVIEWED, layer)
+        outlines = [] if shapes is None else [np.asarray(outline)[:, -2:] for outline in shapes.data]
+        index, leading = shown_frame(viewer, layer), layer.data.shape[: layer.ndim - 2]
+        frame = int(np.ravel_multi_index(index, leading)) if leading else 0
+        known = result.found.record.measured
+        spacing, dark = known.get("spacing_px", 0.0), bool(known.get("dark", 0.0))
+        found.append(Lesson(image_of(layer), atoms_of(points), tuple(outlines), frame, spacing, dark))
+    return found
+
+
+def learnable(session: Session, viewer: Any) -> list[Any]:
+    """Return the images of a viewer whose atoms were found."""
+    return [
+        layer
+        for layer in viewer.layers
+        if is_plain_image(layer) and session.points(uid_of(layer)) is not None
+    ]
+
+
+def start(slot: JobSlot, known: list[Lesson], recipe: Teach) -> bool:
+    """Start to teach: the task is made in a worker, then learned in a process of its own."""
+
+    def prepare() -> Work:
+        from napari_atomai.workflow.teaching_task import as_task
+
+        yield Progress(0, 0, "preparing")
+        description, arrays = as_task([lesson.correction() for lesson in known], recipe)
+        return ProcessTask(MODULE, description, arrays)
+
+    def learn(task: ProcessTask, _layer: Any) -> object:
+        slot.start_process(None, task, "training")
+        return NOTHING
+
+    return slot.start(None, prepare, "training", learn)
+
+
+def estimating(known: list[Lesson], recipe: Teach) -> Callable[[], Work]:
+    """Return work that tells how long teaching will take."""
+
+    def work() -> Work:
+        from napari_atomai.workflow.teach import estimate
+
+        yield Progress(0, 0, "estimating")
+        return estimate([lesson.correction() for lesson in known], recipe)
+
+    return work
+
+
+def patching(known: list[Lesson], recipe: Teach) -> Callable[[], Work]:
+    """Return work that gives patches as the net will see them."""
+
+    def work() -> Work:
+        from napari_atomai.workflow.teach import augmented_patches
+
+        yield Progress(0, 0, "making patches")
+        return augmented_patches([lesson.correction() for lesson in known], recipe, count=6)
+
+    return work

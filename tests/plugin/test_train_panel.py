@@ -1,0 +1,182 @@
+"""Teaching from the window: what is learned from, curves, stop, and what comes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import types
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image as ImageLayer
+
+from napari_atomai.data.recipe import FindAtoms, RefineAtoms
+from napari_atomai.plugin import own_models, teaching
+from napari_atomai.plugin.layers import find_layer, uid_of
+from napari_atomai.plugin.panels.train import TrainPanel
+
+WORKER = """
+import os, sys, time, types
+import numpy as np
+from napari_atomai.data.progress import Progress
+
+def working(task):
+    steps = task.description["steps"]
+    for step in range(steps):
+        yield Progress(step, steps, "training", {"loss": 1.0 / (step + 1), "held_out": 0.5})
+        (task.folder / "model.safetensors").write_bytes(b"a model")
+        task.keep({"before": {"f1": 0.5}, "after": {"f1": 0.8}})
+        task.preview("probability", np.full(task.arrays["shape"], 0.5, np.float32))
+        time.sleep(task.description["pause"])
+    return {"before": {"f1": 0.5}, "after": {"f1": 0.9}}
+
+module = types.ModuleType("napari_atomai.a_teacher")
+module.working = working
+sys.modules["napari_atomai.a_teacher"] = module
+"""
+
+
+class Teacher:
+    """Stands in for the engine that makes the task."""
+
+    def __init__(self):
+        self.steps, self.pause, self.given = 3, 0.05, []
+
+    def as_task(self, corrections, recipe):
+        self.given.append((corrections, recipe))
+        return {"steps": self.steps, "pause": self.pause}, {"shape": np.array([96, 120])}
+
+
+@pytest.fixture
+def teacher(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(WORKER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv(own_models.FOLDER, str(tmp_path / "models"))
+    fake = Teacher()
+    module = types.ModuleType("napari_atomai.workflow.teaching_task")
+    module.as_task = fake.as_task
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(teaching, "MODULE", "napari_atomai.a_teacher")
+    monkeypatch.setattr(teaching.Lesson, "correction", lambda self: self)
+    return fake
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def layer(viewer, picture):
+    layer = ImageLayer(picture[0], scale=(0.02, 0.02), units=("nm", "nm"), name="lattice")
+    viewer.layers.append(layer)
+    return layer
+
+
+@pytest.fixture
+def panel(qtbot, viewer, layer, finder, until, teacher):
+    panel = TrainPanel(viewer)
+    session = panel.session
+    session.find(layer, FindAtoms(), RefineAtoms())
+    until(lambda: session.job is None)
+    yield panel
+    session.end_all()
+    with contextlib.suppress(RuntimeError):  # the test may have deleted it
+        panel.close()
+        panel.deleteLater()
+    qtbot.wait(1)
+
+
+def status(panel):
+    return panel.form.run_box.status.text()
+
+
+def test_atoms_and_reviewed_regions_are_learned_from_and_scores_are_shown(
+    panel, viewer, layer, until, teacher
+):
+    panel.form.region_button.click()
+    shapes = find_layer(viewer.layers, teaching.REVIEWED, uid_of(layer))
+    assert str(shapes.mode) == "add_rectangle"
+    shapes.add(np.array([[10.0, 20.0], [60.0, 90.0]]), shape_type="rectangle")
+    panel.form.run_box.button.click()
+    until(lambda: panel.slot.result() is not None, timeout=20000)
+
+    (((lesson,), recipe),) = teacher.given
+    assert len(lesson.atoms) == len(panel.session.points(uid_of(layer)).data)
+    np.testing.assert_allclose(lesson.regions[0].min(axis=0), [10, 20])
+    assert (lesson.spacing, recipe.base) == (12.0, "atoms")
+    assert "0.500" in panel.form.scores.text()
+    assert "0.900" in panel.form.scores.text()
+    assert "Taught in" in status(panel)
+    assert panel._curves["loss"][0] == (0, 1.0)
+    preview = find_layer(viewer.layers, "training preview", uid_of(layer))
+    assert preview.data.shape == layer.data.shape
+
+
+def test_a_double_click_starts_one_training(panel, until, teacher):
+    panel.form.run_box.button.click()
+    panel.form.run_box.button.click()
+    assert "Still at work" in status(panel)
+    until(lambda: panel.slot.result() is not None, timeout=20000)
+    assert len(teacher.given) == 1
+
+
+def test_stop_keeps_the_best_and_the_panel_goes_on(panel, until, teacher):
+    teacher.steps = 100_000
+    panel.form.run_box.button.click()
+    until(lambda: panel._curves, timeout=20000)
+    panel.form.run_box.stop_button.click()
+    until(lambda: panel.slot.job is None, timeout=2500)
+    assert status(panel) == "Stopped. The best so far was kept."
+    assert panel.form.use_button.isEnabled()
+
+
+def test_a_panel_opened_in_mid_training_shows_it(qtbot, panel, viewer, until, teacher):
+    teacher.steps, teacher.pause = 20, 0.05
+    panel.form.run_box.button.click()
+    until(lambda: panel._curves, timeout=20000)
+    panel.deleteLater()
+    qtbot.wait(50)
+    second = TrainPanel(viewer)
+    qtbot.addWidget(second)
+    assert second.form.run_box.stop_button.isEnabled()
+    until(lambda: second.slot.result() is not None, timeout=20000)
+    assert second.form.keep_button.isEnabled()
+
+
+def test_an_image_removed_in_mid_training_does_not_end_it(panel, viewer, layer, until, teacher):
+    teacher.steps = 10
+    panel.form.run_box.button.click()
+    until(lambda: panel._curves, timeout=20000)
+    viewer.layers.remove(layer)
+    until(lambda: panel.slot.job is None, timeout=20000)
+    assert panel.slot.result().ended == "done"
+
+
+def test_a_closed_window_ends_the_training(panel, until, teacher):
+    teacher.steps = 100_000
+    panel.form.run_box.button.click()
+    until(lambda: panel._curves, timeout=20000)
+    panel.session.end_all()
+    until(lambda: panel.slot.job is None, timeout=2500)
+
+
+def test_the_taught_model_is_kept_and_used(panel, layer, until, finder, monkeypatch, tmp_path):
+    panel.form.run_box.button.click()
+    until(lambda: panel.slot.result() is not None, timeout=20000)
+    monkeypatch.setattr("napari_atomai.plugin.asking.answer", lambda ask: str(tmp_path / "my MXene"))
+    panel.form.keep_button.click()
+    assert (own_models.home() / "my MXene.safetensors").read_bytes() == b"a model"
+    assert panel.form.base.box.findText("my MXene") >= 0
+    panel.form.use_button.click()
+    until(lambda: len(finder.calls) == 2 and panel.session.job is None)
+    assert finder.calls[1][1].model.endswith("last taught.safetensors")
+
+
+def test_without_atoms_it_says_what_to_do(qtbot, viewer, layer, teacher):
+    panel = TrainPanel(viewer)
+    qtbot.addWidget(panel)
+    panel.form.run_box.button.click()
+    assert "find atoms, correct them, then train" in status(panel)
+    assert panel.minimumSizeHint().width() <= 400
