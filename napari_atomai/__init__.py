@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from napari_atomai._names import loaded_when_touched
 
 if TYPE_CHECKING:
-    from napari_atomai import models, nets, predictors, prepare, stat, trainers, utils
+    from napari_atomai import aseutils, graphx, models, nets, predictors, prepare, stat, trainers, utils
     from napari_atomai.data.atoms import Atoms
     from napari_atomai.data.image import Image
     from napari_atomai.data.recipe import FindAtoms, RefineAtoms
     from napari_atomai.data.spectrum import Spectrum
     from napari_atomai.files.reading import read, read_all
     from napari_atomai.workflow.find import find_atoms
+    from napari_atomai.workflow.segment import segment
 
 __version__ = "0.1.0"
 
@@ -23,13 +24,16 @@ _HOMES = {
     "Image": "napari_atomai.data.image",
     "RefineAtoms": "napari_atomai.data.recipe",
     "Spectrum": "napari_atomai.data.spectrum",
+    "aseutils": "napari_atomai.aseutils",
     "find_atoms": "napari_atomai.workflow.find",
+    "graphx": "napari_atomai.graphx",
     "models": "napari_atomai.models",
     "nets": "napari_atomai.nets",
     "predictors": "napari_atomai.predictors",
     "prepare": "napari_atomai.prepare",
     "read": "napari_atomai.files.reading",
     "read_all": "napari_atomai.files.reading",
+    "segment": "napari_atomai.workflow.segment",
     "stat": "napari_atomai.stat",
     "trainers": "napari_atomai.trainers",
     "utils": "napari_atomai.utils",
@@ -42,13 +46,16 @@ __all__ = [
     "RefineAtoms",
     "Spectrum",
     "__version__",
+    "aseutils",
     "find_atoms",
+    "graphx",
     "models",
     "nets",
     "predictors",
     "prepare",
     "read",
     "read_all",
+    "segment",
     "stat",
     "trainers",
     "utils",

@@ -25,6 +25,7 @@ PAGES = [
     *sorted((REPOSITORY / "docs").rglob("*.md")),
 ]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+ASE_DOORS = ("cells", "export", "paper", "potentials", "relax", "run_inputs", "tersoff")
 HEAVY = {"torch", "rsciio", "onnxruntime", "onnx", "matplotlib", "h5py", "dask", "ase", "networkx"}
 SCREEN = {"napari", "magicgui", "qtpy", "superqt", "PyQt6", "PySide6", "vispy"}
 NOT_OURS = {".venv", ".git", "site", "out", "build", "dist", ".mypy_cache", ".ruff_cache"}
@@ -131,6 +132,9 @@ def test_the_engine_imports_only_what_its_dependencies_bring() -> None:
         ("napari_atomai/cli/window.py", "napari"),  # the command that opens a window
         # Extras, each asked for behind one function that says how to install it.
         ("napari_atomai/simulate/structures.py", "ase"),
+        *((f"napari_atomai/aseutils/{name}.py", "ase") for name in ASE_DOORS),
+        ("napari_atomai/aseutils/potentials.py", "chgnet"),
+        ("napari_atomai/graphx/networks.py", "networkx"),
         ("napari_atomai/simulate/multislice.py", "abtem"),
         ("napari_atomai/trainers/devices.py", "lightning_fabric"),
     }

@@ -94,10 +94,56 @@ def _doctor(args: argparse.Namespace) -> int:
     return FAILED if doctor.worst(findings) == "fail" else FINE
 
 
+def _imspec(args: argparse.Namespace) -> int:
+    from napari_atomai.cli.imspec import run
+
+    return run(args)
+
+
+def _segment(args: argparse.Namespace) -> int:
+    from napari_atomai.cli.segment import run
+
+    before = _on_terminate(_interrupt)
+    try:
+        return run(args)
+    finally:
+        _on_terminate(before)
+
+
+def _learn(args: argparse.Namespace) -> int:
+    import importlib
+
+    before = _on_terminate(_interrupt)
+    try:
+        result: int = importlib.import_module(f"napari_atomai.cli.{args.command}").run(args)
+        return result
+    finally:
+        _on_terminate(before)
+
+
+def _structure(args: argparse.Namespace) -> int:
+    from napari_atomai.cli import rings, structure
+
+    before = _on_terminate(_interrupt)
+    try:
+        return {"rings": rings.run, "export": structure.export, "relax": structure.relax}[args.command](args)
+    finally:
+        _on_terminate(before)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "find": _find,
+    "im2spec": _imspec,
+    "spec2im": _imspec,
+    "train": _learn,
+    "elit": _learn,
+    "replay": _learn,
+    "rings": _structure,
+    "export": _structure,
+    "relax": _structure,
     "open": _open,
     "samples": _samples,
+    "segment": _segment,
     "doctor": _doctor,
 }
 

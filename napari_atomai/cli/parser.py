@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
+from napari_atomai.cli import elit, imspec, replay, rings, segment, structure, train
+
 SAMPLES = ("graphene", "perovskite")
 """Simulated images that come with the package."""
 CONTRASTS = ("auto", "bright", "dark")
@@ -164,6 +166,28 @@ def build_parser() -> Parser:
             epilog=_DOCTOR_EXAMPLES,
         )
     )
+    for name, what in (("im2spec", "spectra from images"), ("spec2im", "images from spectra")):
+        words = f"learn to predict {what}"
+        imspec.add(commands.add_parser(name, help=words, description=f"{words}.", epilog=imspec.EXAMPLES))
+    words = "classes and atoms of files, by a net of your own"
+    segment.add(commands.add_parser("segment", help=words, description=words, epilog=segment.EXAMPLES))
+    words = "rings and defects of files, as tables and a picture"
+    rings.add(commands.add_parser("rings", help=words, description=f"{words}.", epilog=rings.EXAMPLES))
+    words = "a structure of the atoms of a file, for a simulation code"
+    structure.add_export(
+        commands.add_parser("export", help=words, description=f"{words}.", epilog=structure.EXPORT_EXAMPLES)
+    )
+    words = "let the atoms of a structure come to rest, or move"
+    structure.add_relax(
+        commands.add_parser("relax", help=words, description=f"{words}.", epilog=structure.RELAX_EXAMPLES)
+    )
+    for part, what in (
+        (train, "teach a finder from corrections"),
+        (elit, "let an ensemble teach itself on files"),
+        (replay, "do on other files what a recipe tells"),
+    ):
+        name = part.__name__.rpartition(".")[2]
+        part.add(commands.add_parser(name, help=what, description=f"{what}.", epilog=part.EXAMPLES))
     return parser
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -16,7 +15,10 @@ from pydantic import (
     model_validator,
 )
 
-from napari_atomai.errors import BadOption, UnknownOption
+from napari_atomai.data.recipe_base import Recipe as Recipe
+from napari_atomai.data.recipes_segment import SegmentImage
+from napari_atomai.data.recipes_structure import BuildStructure, ExportStructure, FindRings, Relax
+from napari_atomai.errors import BadOption
 
 SCHEMA_VERSION = 2
 """Version of the JSON that a Record is written as. 2: the input may say how it was calibrated."""
@@ -25,39 +27,6 @@ FINEST_SPACING = 3.0
 """Smallest spacing of atoms, in pixels, that can be asked for."""
 
 _CHOOSE = "Choose a recipe.json that napari-atomai wrote."
-
-
-class Recipe(BaseModel):
-    """Options of one step. Unknown names and values out of range are refused with a remedy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    title: ClassVar[str] = "Step"
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """Make a recipe of a mapping of options.
-
-        Raises
-        ------
-        UnknownOption
-            If a name does not exist; the nearest one that does is named.
-        BadOption
-            If a value is of the wrong kind or out of range.
-        """
-        for name in options:
-            if name not in cls.model_fields:
-                raise UnknownOption(f"option of {cls.title!r} called", name, cls.model_fields)
-        try:
-            return cls(**options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise BadOption(
-                f"Option {where!r} of {cls.title!r} is {first['input']!r}: {first['msg']}."
-                if where
-                else f"Options of {cls.title!r} exclude each other: {first['msg']}.",
-                remedy=cls.model_fields[where].description or "" if where in cls.model_fields else "",
-            ) from error
 
 
 class FindAtoms(Recipe):
@@ -122,7 +91,10 @@ class RefineAtoms(Recipe):
     )
 
 
-Step = Annotated[FindAtoms | RefineAtoms, Field(discriminator="step")]
+Step = Annotated[
+    FindAtoms | RefineAtoms | SegmentImage | FindRings | BuildStructure | Relax | ExportStructure,
+    Field(discriminator="step"),
+]
 
 
 class Calibration(BaseModel):

@@ -12,7 +12,7 @@ import pytest
 
 from napari_atomai.data.card import ModelCard
 from napari_atomai.errors import AtomAIError, BadModel, CannotRead
-from napari_atomai.files.weights import read_card, read_weights, write_weights
+from napari_atomai.files.weights import read_card, read_tensors, read_weights, write_weights
 
 CARD = ModelCard(name="tiny", net="unet", net_options={"filters": [4, 8]}, metrics={"f1": 0.5})
 
@@ -95,3 +95,42 @@ def test_a_card_that_is_not_one_is_refused_with_its_entry(change: dict[str, obje
     raw = json.loads(CARD.to_json()) | change
     with pytest.raises(BadModel, match=words):
         ModelCard.from_json(json.dumps(raw))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [slice(-60, -52), slice(-8, None), slice(40, 41)],
+    ids=["in the middle", "at the end", "in the header"],
+)
+def test_a_file_that_is_not_what_was_saved_is_refused(model: Path, damage: slice) -> None:
+    content = bytearray(model.read_bytes())
+    content[damage] = bytes(byte ^ 0x01 for byte in content[damage])
+    model.write_bytes(content)
+    with pytest.raises(CannotRead, match=r"damaged|not a whole"):
+        read_tensors(model)
+    with pytest.raises(AtomAIError):
+        read_weights(model)
+
+
+def test_a_zeroed_end_is_refused_as_damaged(model: Path) -> None:
+    content = model.read_bytes()
+    model.write_bytes(content[:-16] + bytes(16))
+    with pytest.raises(CannotRead, match="damaged"):
+        read_weights(model)
+
+
+def test_a_file_of_an_older_version_has_no_hash_and_is_read(model: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    tensors, metadata = read_tensors(model)
+    del metadata["napari_atomai.sha256"]
+    old = tmp_path / "old.safetensors"
+    save_file(tensors, old, metadata)
+    np.testing.assert_array_equal(read_weights(old).tensors["norm.bias"], tensors["norm.bias"])
+
+
+def test_bundled_models_carry_their_hash() -> None:
+    from napari_atomai.models.storage import bundled_models
+
+    for path in bundled_models().values():
+        assert len(read_tensors(path)[1]["napari_atomai.sha256"]) == 64
