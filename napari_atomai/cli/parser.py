@@ -11,7 +11,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from napari_atomai.cli import elit, imspec, replay, rings, segment, structure, train
+from napari_atomai.cli import (
+    components,
+    elit,
+    imspec,
+    lattice,
+    movie,
+    replay,
+    rings,
+    segment,
+    structure,
+    train,
+    unmix,
+)
 
 SAMPLES = ("graphene", "perovskite")
 """Simulated images that come with the package."""
@@ -185,6 +197,10 @@ def build_parser() -> Parser:
         (train, "teach a finder from corrections"),
         (elit, "let an ensemble teach itself on files"),
         (replay, "do on other files what a recipe tells"),
+        (lattice, "strain, polarisation and vacancies of files"),
+        (movie, "drift, tracks and states of the atoms of movies"),
+        (components, "components of what lies around the atoms of files, and their maps"),
+        (unmix, "component spectra and maps of spectrum images"),
     ):
         name = part.__name__.rpartition(".")[2]
         part.add(commands.add_parser(name, help=what, description=f"{what}.", epilog=part.EXAMPLES))

@@ -16,7 +16,9 @@ from pydantic import (
 )
 
 from napari_atomai.data.recipe_base import Recipe as Recipe
+from napari_atomai.data.recipes_lattice import FollowAtoms, MeasureLattice
 from napari_atomai.data.recipes_segment import SegmentImage
+from napari_atomai.data.recipes_statistics import LocalStatistics, Unmix
 from napari_atomai.data.recipes_structure import BuildStructure, ExportStructure, FindRings, Relax
 from napari_atomai.errors import BadOption
 
@@ -92,7 +94,17 @@ class RefineAtoms(Recipe):
 
 
 Step = Annotated[
-    FindAtoms | RefineAtoms | SegmentImage | FindRings | BuildStructure | Relax | ExportStructure,
+    FindAtoms
+    | RefineAtoms
+    | SegmentImage
+    | FindRings
+    | BuildStructure
+    | Relax
+    | ExportStructure
+    | LocalStatistics
+    | Unmix
+    | MeasureLattice
+    | FollowAtoms,
     Field(discriminator="step"),
 ]
 

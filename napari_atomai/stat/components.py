@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_atomai.data.progress import Progress, finish
-from napari_atomai.errors import BadOption, UnknownOption
+from napari_atomai.errors import BadImage, BadOption, UnknownOption
 from napari_atomai.stat.class_view import require_sklearn
 from napari_atomai.stat.factorise import CYCLES, factorising
-from napari_atomai.stat.rows import Rows, as_rows
+from napari_atomai.stat.rows import Rows, all_alike, as_rows
 
 Matrix = NDArray[Any]
 
@@ -27,7 +27,7 @@ METHODS = ("pca", "ica", "nmf", "gmm", "pca_gmm")
 
 _SPARE = 10  # directions that are followed beyond those asked for, so that the last is exact, too
 _MIXED = 20  # directions in which a mixture is fitted
-_MOST_SAMPLES = 3000  # that scree and suggested number are taken of
+_TOGETHER = 128  # rows whose squares are added up at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def decomposing(
     Raises
     ------
     BadImage
-        If samples are not finite, or are negative where they may not be.
+        If samples are not finite, all the same, or negative where they may not be.
     BadOption
         If there are fewer samples or features than components.
     UnknownOption
@@ -155,46 +155,15 @@ def decomposing(
     yield Progress(0, 0, f"{method} of {rows.shape[0]} samples")
     if method == "nmf":
         found = yield from _nmf(rows, n_components, seed, cycles)
+    elif all_alike(rows.values):
+        raise BadImage(
+            f"All {rows.shape[0]} samples are the same.",
+            why=f"{method} describes how samples differ.",
+            remedy="Choose a part of the data with signal.",
+        )
     else:
         found = _MAKERS[method](rows, n_components, seed)
     return replace(shaped(_ordered(found), tuple(samples.shape[1:])), offset=offset)
-
-
-def scree(samples: Any, noise: str = "uniform", seed: int = 1) -> tuple[Matrix, int]:
-    """Return the share of variance of each principal component, and the suggested number of components.
-
-    The number is how many singular values lie above the optimal hard threshold for white noise of unknown
-    strength (Gavish and Donoho, 10.1109/TIT.2014.2323359), at least 1. Of more than 3,000 samples as many
-    are drawn at random.
-
-    Parameters
-    ----------
-    samples : array, shape (N, ...)
-        Finite real numbers, NumPy or dask.
-    noise : str
-        "poisson" for counts.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    shares : array, shape (min(N, F),)
-        Falling, with the sum 1.
-    number : int
-    """
-    if samples.shape[0] > _MOST_SAMPLES:
-        drawn = np.random.default_rng(seed).choice(samples.shape[0], _MOST_SAMPLES, replace=False)
-        samples = samples[np.sort(drawn)]
-    table = np.concatenate([block for _, block in as_rows(samples, noise).blocks()]).astype(np.float64)
-    table -= table.mean(axis=0)
-    small = table if table.shape[0] <= table.shape[1] else table.T
-    powers = np.clip(np.linalg.eigvalsh(small @ small.T)[::-1], 0, None)
-    values = np.sqrt(powers)
-    ratio = small.shape[0] / small.shape[1]
-    # Their cubic approximation of the threshold in units of the median singular value.
-    factor = 0.56 * ratio**3 - 0.95 * ratio**2 + 1.82 * ratio + 1.43
-    number = int(np.count_nonzero(values > factor * np.median(values))) if powers.sum() > 0 else 0
-    return powers / max(float(powers.sum()), 1e-300), max(1, number)
 
 
 def _check_count(count: int, shape: tuple[int, int]) -> None:
@@ -299,8 +268,9 @@ def mixture_with_axes(rows: Rows, counts: list[int], seed: int, covariance: str 
     within = []
     for each, number in enumerate(counts):
         part = np.flatnonzero(mixture.classes == each)
-        if len(part) == 0:
-            within.append(replace(mixture, components=mixture.components[:0], loadings=np.zeros((0, 0))))
+        if all_alike(rows.values[part]):  # none, or one: nothing differs within the class
+            none = np.zeros((len(part), 0))
+            within.append(replace(mixture, components=mixture.components[:0], loadings=none))
             continue
         own = Rows(rows.values[part], rows.row_weights[part], rows.column_weights)
         within.append(_ordered(_pca(own, min(number, *own.shape), seed)))
@@ -323,8 +293,7 @@ def _principal(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix, Matri
     if not rows.lazy:
         model = PCA(count, random_state=seed)
         scores = model.fit_transform(rows.values)
-        total = float(np.square(rows.values - model.mean_).sum(dtype=np.float64))
-        return model.components_, scores, model.mean_, total
+        return model.components_, scores, model.mean_, _power_about(rows.values, model.mean_)
     model = IncrementalPCA(min(count + _SPARE, *rows.shape))
     for block in _filled_blocks(rows, model.n_components):
         model.partial_fit(block)
@@ -335,6 +304,15 @@ def _principal(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix, Matri
         scores[part] = away @ axes.T
         total += float((away**2).sum(dtype=np.float64))
     return axes, scores, mean, total
+
+
+def _power_about(table: Matrix, mean: Matrix) -> float:
+    """Return the sum of squares about the mean; a few rows at a time, which stay in the cache."""
+    total = 0.0
+    for low in range(0, len(table), _TOGETHER):
+        away = table[low : low + _TOGETHER] - mean
+        total += float(np.einsum("ij,ij->i", away, away).sum(dtype=np.float64))
+    return total
 
 
 def _filled_blocks(rows: Rows, least: int) -> Generator[Matrix, None, None]:

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_atomai.errors import BadOption
 from napari_atomai.prepare.patches import extract_subimages
 from napari_atomai.prepare.places import Coordinates
-from napari_atomai.stat.components import Components, decompose, mixture_with_axes, scree, shaped
+from napari_atomai.stat.components import Components, decompose, mixture_with_axes, shaped
 from napari_atomai.stat.rows import as_rows
+from napari_atomai.stat.scree import scree
 
 Matrix = NDArray[Any]
 Answer = tuple[Matrix, Matrix, Matrix]
@@ -203,7 +204,7 @@ class imlocal:
         return shares
 
     def suggested_number(self) -> int:
-        """Return how many principal components stand above white noise (Gavish and Donoho's threshold)."""
+        """Return how many principal components stand above noise (parallel analysis)."""
         return scree(self.imgstack)[1]
 
     def _decomposed(

@@ -16,6 +16,9 @@ Matrix = NDArray[Any]
 NOISE = ("uniform", "poisson")
 """What the noise is like: the same everywhere, or that of counts."""
 
+_TOGETHER = 128  # rows that are looked at at once
+_FEWEST = 10  # counts in a whole row or column from which on their number tells how they vary
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -125,9 +128,10 @@ def as_rows(samples: Any, noise: str = "uniform", *, by_row: bool = False) -> Ro
         table = table.astype(np.result_type(table.dtype, np.float32), copy=False)
     elif table.numblocks[1] > 1:
         table = table.rechunk({1: -1})
-    by_columns, row_means = _means(table)
     if noise == "uniform":
-        return Rows(table, np.ones(len(row_means), np.float32), np.ones(len(by_columns), np.float32))
+        _row_sums(table)
+        return Rows(table, np.ones(table.shape[0], np.float32), np.ones(table.shape[1], np.float32))
+    by_columns, row_means = _means(table)
     lowest = lowest_of(table)
     if lowest < 0:
         raise BadImage(
@@ -135,8 +139,19 @@ def as_rows(samples: Any, noise: str = "uniform", *, by_row: bool = False) -> Ro
             why="The noise of counts follows from the counts.",
             remedy="Choose uniform noise, or undo what was subtracted from the counts.",
         )
-    rows = _roots(row_means) if by_row else np.ones(len(row_means))
-    return Rows(table, rows.astype(np.float32), _roots(by_columns).astype(np.float32))
+    rows = _roots(row_means, table.shape[1]) if by_row else np.ones(len(row_means))
+    return Rows(table, rows.astype(np.float32), _roots(by_columns, table.shape[0]).astype(np.float32))
+
+
+def all_alike(table: Any) -> bool:
+    """Tell whether all samples are the same; most often the first few rows say that they are not."""
+    first = None
+    for _, block in blocks(table):
+        first = block[:1] if first is None else first
+        for low in range(0, len(block), _TOGETHER):
+            if (block[low : low + _TOGETHER] != first).any():
+                return False
+    return True
 
 
 def lowest_of(table: Any) -> float:
@@ -144,22 +159,36 @@ def lowest_of(table: Any) -> float:
     return min(float(block.min()) for _, block in blocks(table))
 
 
-def _means(table: Any) -> tuple[Matrix, Matrix]:
-    total, rows = np.zeros(table.shape[1]), []
+def _row_sums(table: Any) -> Matrix:
+    """Add up each row, which shows whether all its values are finite."""
+    sums = []
     for part, block in blocks(table):
-        rows.append(block.mean(axis=1, dtype=np.float64))
-        total += block.sum(axis=0, dtype=np.float64)
-        if not np.isfinite(rows[-1]).all():
-            bad = np.flatnonzero(~np.isfinite(rows[-1]))
+        with np.errstate(over="ignore"):
+            added = block.sum(axis=1)
+        if not np.isfinite(added).all():  # large values add up to infinity in single precision, too
+            added = block.sum(axis=1, dtype=np.float64)
+        bad = np.flatnonzero(~np.isfinite(added))
+        if len(bad):
             raise BadImage(
                 f"{len(bad)} of the samples {part.start} to {part.stop - 1} hold values that are not finite, "
                 f"the first is sample {part.start + bad[0]}.",
                 why="One of them would spread over every component.",
                 remedy="Leave these samples out, or fill them.",
             )
-    return total / table.shape[0], np.concatenate(rows)
+        sums.append(added)
+    return np.concatenate(sums)
 
 
-def _roots(means: Matrix) -> Matrix:
-    # Where nothing was ever counted a weight would divide by zero: a thousandth of the mean stands in.
-    return np.sqrt(np.maximum(means, 1e-3 * max(float(means.mean()), 1e-30)))
+def _means(table: Any) -> tuple[Matrix, Matrix]:
+    """Return the mean of each column and of each row."""
+    rows = _row_sums(table) / table.shape[1]
+    total = sum(block.sum(axis=0, dtype=np.float64) for _, block in blocks(table))
+    return total / table.shape[0], rows
+
+
+def _roots(means: Matrix, each: int) -> Matrix:
+    """Return the square roots of means of so many values each, of which the smallest are raised."""
+    # A channel with a handful of counts in all would become as strong as the strongest, as a lone spike.
+    mean = max(float(means.mean()), 1e-30)
+    floor = max(1e-3 * mean, min(_FEWEST / each, 0.1 * mean))
+    return np.sqrt(np.maximum(means, floor))

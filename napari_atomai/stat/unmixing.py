@@ -13,6 +13,7 @@ from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadImage, BadOption
 from napari_atomai.stat.components import Components, decomposing
+from napari_atomai.stat.scree import scree
 from napari_atomai.stat.spectra import positions, spectral_axis
 
 Matrix = NDArray[Any]
@@ -114,13 +115,47 @@ def unmixing(
     BadOption
         If the window holds no channel.
     """
+    chosen = _choose(image, window, mask)
+    found = yield from decomposing(
+        chosen.samples, method, n_components, noise=noise, offset=offset, seed=seed, cycles=400
+    )
+    maps = _maps(image, found, chosen.used)
+    return Unmixed(found, maps, chosen.energy, chosen.unit, chosen.channels, chosen.used)
+
+
+def spectra_scree(
+    image: Image,
+    *,
+    window: tuple[float, float] | None = None,
+    mask: ArrayLike | None = None,
+    noise: str = "uniform",
+) -> tuple[NDArray[np.float64], int]:
+    """Return the shares of the principal components of the spectra, and the suggested number; see `scree`.
+
+    Parameters are those of `unmixing`.
+    """
+    return scree(_choose(image, window, mask).samples, noise)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """The spectra (N, E) of a spectrum image that are used, and which these are."""
+
+    samples: Any
+    energy: NDArray[np.float64]
+    unit: str
+    channels: slice
+    used: NDArray[np.bool_]
+
+
+def _choose(image: Image, window: tuple[float, float] | None, mask: ArrayLike | None) -> _Chosen:
     axis = spectral_axis(image)
     if image.pixels.ndim != 3:
         raise BadImage(
             f"The spectrum image has shape {image.shape}.", remedy="Choose one frame of shape (E, y, x)."
         )
-    energy = positions(image.axes[axis], image.shape[axis])
-    channels = _channels(energy, window, image.axes[axis].unit)
+    energy, unit = positions(image.axes[axis], image.shape[axis]), image.axes[axis].unit
+    channels = _channels(energy, window, unit)
     cube = image.pixels[channels]
     used = _used(cube, mask)
     samples = cube.reshape(cube.shape[0], -1).T
@@ -131,10 +166,7 @@ def unmixing(
     if not hasattr(samples, "compute"):
         # Spectra one after the other, and single precision: passes over them are the whole cost.
         samples = np.ascontiguousarray(samples, np.float32)
-    found = yield from decomposing(
-        samples, method, n_components, noise=noise, offset=offset, seed=seed, cycles=400
-    )
-    return Unmixed(found, _maps(image, found, used), energy[channels], image.axes[axis].unit, channels, used)
+    return _Chosen(samples, energy[channels], unit, channels, used)
 
 
 def _channels(energy: NDArray[np.float64], window: tuple[float, float] | None, unit: str) -> slice:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from napari_atomai.errors import BadImage, BadOption, UnknownOption
-from napari_atomai.stat.components import METHODS, decompose, scree
+from napari_atomai.stat.components import METHODS, decompose
+from napari_atomai.stat.scree import scree, suggested_number
 
 pytest.importorskip("sklearn")
 
@@ -123,13 +124,36 @@ def test_counts_weighted_by_their_noise_show_a_weak_component_beside_a_strong_on
 
 
 @pytest.mark.parametrize("number", [1, 3, 5])
-def test_the_suggested_number_is_that_of_patterns_above_white_noise(number: int) -> None:
+def test_the_suggested_number_is_that_of_patterns_above_noise(number: int) -> None:
     rng = np.random.default_rng(number)
     signal = 3 * rng.standard_normal((500, number)) @ rng.standard_normal((number, 80))
     shares, suggested = scree(signal + rng.standard_normal((500, 80)))
     assert suggested == number
     assert shares.sum() == pytest.approx(1)
     assert np.all(np.diff(shares) <= 0)
+
+
+def test_noise_that_differs_between_features_is_not_taken_for_components() -> None:
+    rng = np.random.default_rng(0)
+    lines = np.zeros((2, 200))
+    lines[0, :20], lines[1, 20:40] = 2, 2
+    shares = rng.dirichlet((1, 1), 800)
+    counts = rng.poisson(shares @ lines + np.geomspace(3, 1e-3, 200))
+    for noise in ("uniform", "poisson"):
+        assert scree(counts, noise)[1] == 1  # two lines whose shares add up to 1: one about the mean
+    assert [suggested_number(method, 1) for method in ("pca", "ica", "nmf", "gmm")] == [1, 1, 2, 2]
+
+
+def test_channels_with_a_few_counts_in_all_do_not_hide_a_phase() -> None:
+    rng = np.random.default_rng(0)
+    lines = np.zeros((2, 60))
+    lines[0, :20] = lines[1, 20:40] = 1
+    shares = rng.random((1500, 2))
+    lone = np.zeros((1500, 200), int)
+    lone[rng.integers(0, 1500, 400), rng.integers(0, 200, 400)] = 1
+    found = decompose(np.hstack([rng.poisson(shares @ lines), lone]), "nmf", 2, noise="poisson")
+    assert alike(lines, found.components[:, :60]).min() > 0.99
+    assert alike(shares.T, found.loadings.T).min() > 0.7
 
 
 def test_negative_samples_are_refused_by_nmf_with_the_offset_that_would_do() -> None:
@@ -139,6 +163,20 @@ def test_negative_samples_are_refused_by_nmf_with_the_offset_that_would_do() -> 
     shifted = samples - samples.min() - 0.5
     found = decompose(shifted, "nmf", 4, offset=0.5)
     assert np.abs(found.reconstruct() - shifted).mean() < 0.05
+
+
+@pytest.mark.parametrize("method", ["pca", "ica", "gmm", "pca_gmm"])
+def test_samples_that_are_all_the_same_are_refused(method: str) -> None:
+    with pytest.raises(BadImage, match="All 9 samples are the same"):
+        decompose(np.ones((9, 5)), method, 2)
+
+
+def test_a_class_of_one_sample_has_no_components_of_its_own() -> None:
+    samples = 0.01 * np.random.default_rng(0).standard_normal((40, 6))
+    samples[3] += 9
+    found = decompose(samples, "pca_gmm", 2)
+    assert [len(part.loadings) for part in found.within] == [39, 1]
+    assert len(found.within[1].components) == 0
 
 
 def test_impossible_requests_are_refused_with_the_numbers() -> None:
