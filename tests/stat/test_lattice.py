@@ -90,6 +90,18 @@ def test_dopants_of_another_class_and_an_alloy_sit_on_the_lattice_of_the_others(
         assert np.linalg.norm(found.cells[0].vectors, axis=1) == pytest.approx(SPACING * np.sqrt(3), rel=1e-6)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_a_small_random_alloy_has_the_cell_of_its_positions(share: float) -> None:
+    area = SPACING**2
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        where = SPACING * np.stack(np.meshgrid(np.arange(16.0), np.arange(16.0)), -1).reshape(-1, 2)
+        where = where + rng.normal(0, 0.3, where.shape)
+        found = fit_lattice(where, (rng.random(len(where)) < share).astype(int))
+        assert abs(np.linalg.det(found.cells[0].vectors)) == pytest.approx(area, rel=0.01)
+        assert (found.sublattice == 0).all()
+
+
 def test_bright_and_dim_columns_in_turn_become_two_sublattices() -> None:
     where, sites = crystal("perovskite 100")
     rng = np.random.default_rng(3)

@@ -197,3 +197,18 @@ def test_wrong_references_and_reach_are_refused() -> None:
         local_fits(where, lattice, reach=0.5)
     with pytest.raises(BadAtoms, match="3 positions"):
         local_fits(where[:3], lattice)
+    with pytest.raises(BadAtoms, match=r"shape \(\d+, 3\)"):
+        strain(np.column_stack([where, where[:, 0]]), lattice)
+    with pytest.raises(BadAtoms, match="finite"):
+        strain(np.where(np.arange(len(where))[:, None] == 4, np.nan, where), lattice)
+
+
+def test_lists_are_taken_as_arrays_are() -> None:
+    where, _ = crystal()
+    lattice = fit_lattice(where)
+    vectors = lattice.cells[0].vectors
+    of_arrays, of_lists = (
+        strain(positions, lattice, reference=reference)
+        for positions, reference in ((where, vectors), (where.tolist(), vectors.tolist()))
+    )
+    np.testing.assert_array_equal(of_lists.exx, of_arrays.exx)

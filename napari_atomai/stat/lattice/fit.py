@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_atomai.errors import BadAtoms, BadOption
 from napari_atomai.locate.neighbours import typical_spacing
 from napari_atomai.stat.lattice.indexing import NONE, Indexed, indexed, keys
-from napari_atomai.stat.lattice.translations import alike, lattice_vectors
+from napari_atomai.stat.lattice.translations import agreement, alike, lattice_vectors
 
 Vector = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -23,6 +23,8 @@ _FEWEST = 9  # atoms of a lattice: a grid of three by three
 _SMALLEST = 0.03  # of all atoms: a grain
 _HUBER = 1.5
 _RAYLEIGH = 1.1774  # median of a distance in the plane, in standard deviations along an axis
+_LARGER = 1.2  # times the area of another cell
+_CHANCE = 0.75  # of the agreement of classes: in an alloy all vectors agree as well, but for luck
 _BENT = 0.25  # of the distance between neighbours: no single grid fits such atoms
 
 
@@ -211,9 +213,17 @@ def _first_vectors(
     if by == "class":
         return own, kinds, ()
     plain = lattice_vectors(where, anyone, spacing)
-    if own is None and plain is not None:
+    if plain is not None and (own is None or _by_chance(where, kinds, own, plain, spacing)):
         return plain, anyone, ("Classes follow no lattice of their own: sublattices are those of positions.",)
     return own, kinds, ()
+
+
+def _by_chance(where: Vector, kinds: Integers, own: Vector, plain: Vector, spacing: float) -> bool:
+    """Whether a cell larger than that of the positions keeps classes hardly better than that one does."""
+    if abs(np.linalg.det(own)) < _LARGER * abs(np.linalg.det(plain)):
+        return False
+    better, simple = (agreement(where, kinds, vectors, spacing).min() for vectors in (own, plain))
+    return bool(simple > _CHANCE * better)
 
 
 def fitted(where: Vector, sited: Indexed, vectors: Vector) -> Cell:

@@ -106,8 +106,14 @@ def local_fits(
             why="There are none nearer than about one.",
             remedy=f"Give 1 or more; {REACH:g} is usual.",
         )
-    if len(positions) != len(lattice.grain):
-        raise BadAtoms(f"{len(positions)} positions came with a lattice of {len(lattice.grain)} atoms.")
+    positions = np.asarray(positions, np.float64)
+    if positions.shape != (len(lattice.grain), 2) or not np.isfinite(positions).all():
+        raise BadAtoms(
+            f"{len(positions)} positions of shape {positions.shape} came with a lattice of "
+            f"{len(lattice.grain)} atoms.",
+            why="Each atom is compared with its own site.",
+            remedy="Give the finite rows and columns (N, 2) that the lattice was fitted to.",
+        )
     result = LocalFits.empty(len(positions))
     for number, cell in enumerate(lattice.cells):
         pairs = [(s, s) for s in range(len(cell.offsets))] if of is None or among is None else [(of, among)]

@@ -84,13 +84,14 @@ def strain(
     Raises
     ------
     BadAtoms
-        If the reference has no atoms that strain is known of.
+        If positions are not those of the lattice, or the reference has no atoms that strain is known of.
     """
+    given = None if reference is None else np.asarray(reference)
     fits = local_fits(positions, lattice, reach=reach, sd=sd)
     stretched = np.eye(2) + fits.gradient
     for number in range(len(lattice.cells)):
         mine = lattice.grain == number
-        stretched[mine] = stretched[mine] @ _from_reference(fits, lattice, number, reference)
+        stretched[mine] = stretched[mine] @ _from_reference(fits, lattice, number, given)
     change = stretched - np.eye(2)
     return _strain(change, fits)
 

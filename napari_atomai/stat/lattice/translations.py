@@ -88,6 +88,16 @@ def lattice_vectors(positions: Vector, classes: Integers, spacing: float) -> Vec
     return reduced(shares.vectors[[a, b]])
 
 
+def agreement(positions: Vector, classes: Integers, vectors: Vector, spacing: float) -> Vector:
+    """Return, for each vector (K, 2), which share (K,) of its atoms it leads to one of the same class."""
+    tree, count = cKDTree(positions), len(positions)
+    ends = positions + vectors[:, None]
+    found = np.asarray(tree.query(ends, distance_upper_bound=TOLERANCE * spacing)[1], np.int64)
+    there = found < count
+    same = there & (classes[np.minimum(found, count - 1)] == classes)
+    return np.asarray(same.sum(axis=1) / np.maximum(there.sum(axis=1), 1), np.float64)
+
+
 def reduced(vectors: Vector) -> Vector:
     """Return the shortest vectors of the same lattice (Lagrange and Gauss), in their usual order."""
     a, b = sorted(vectors, key=lambda vector: float(vector @ vector))

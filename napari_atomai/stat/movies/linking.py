@@ -102,7 +102,7 @@ def linking(
     """Follow atoms from frame to frame, one to one.
 
     Of all ways to link the atoms of a frame with the tracks so far, that with the least sum of squared
-    distances is taken, where an atom or a track without partner counts as the square of the reach
+    distances is taken, where a pair that is left apart counts as the square of the reach, half for each
     (a linear assignment problem; Jaqaman et al., 10.1038/nmeth.1237).
 
     Parameters
@@ -196,7 +196,7 @@ def one_to_one(one: Vector, other: Vector, reach: float) -> tuple[Integers, Inte
     one, other : array, shape (N, 2) and (M, 2)
         Positions.
     reach : float
-        Points farther apart are not matched; one without partner counts as the square of it.
+        Points farther apart are not matched; one without partner counts as half the square of it.
 
     Returns
     -------
