@@ -11,6 +11,7 @@ definitions: at a rotation of 5 degrees exx is wrong by 0.4 %. The rotation is c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def strain(
     BadAtoms
         If positions are not those of the lattice, or the reference has no atoms that strain is known of.
     """
-    given = None if reference is None else np.asarray(reference)
+    given: NDArray[Any] | None = None if reference is None else np.asarray(reference)
     fits = local_fits(positions, lattice, reach=reach, sd=sd)
     stretched = np.eye(2) + fits.gradient
     for number in range(len(lattice.cells)):
@@ -96,9 +97,7 @@ def strain(
     return _strain(change, fits)
 
 
-def _from_reference(
-    fits: LocalFits, lattice: Lattice, number: int, reference: Flags | Vector | None
-) -> Vector:
+def _from_reference(fits: LocalFits, lattice: Lattice, number: int, reference: NDArray[Any] | None) -> Vector:
     """Return what turns the reference lattice into the cell of a grain."""
     if reference is None:
         return np.eye(2)
