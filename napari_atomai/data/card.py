@@ -33,7 +33,7 @@ class ModelCard(BaseModel):
     spacing_min: float = Field(8.0, gt=0)
     spacing_max: float = Field(20.0, gt=0)
     spacing_known: bool = Field(True, description="False: nothing tells the distance of atoms.")
-    task: Literal["find atoms", "segmentation", "imspec"] = Field(
+    task: Literal["find atoms", "segmentation", "imspec", "latent"] = Field(
         "find atoms", description="Whether the net finds atoms of any kind, or gives a class to every pixel."
     )
     background: Literal["none", "last"] = Field(

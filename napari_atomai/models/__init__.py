@@ -12,29 +12,40 @@ if TYPE_CHECKING:
     from napari_atomai.models.legacy import convert_atomai, load_atomai
     from napari_atomai.models.segmentor import Segmentor
     from napari_atomai.models.storage import load_ensemble, load_model, load_pretrained_model, save_model
+    from napari_atomai.models.vae import VAE, LatentModel, jrVAE, jVAE, rVAE
 
 # Public name -> where it lives. Each is loaded when first touched: torch is slow to import.
 _HOMES = {
     "ELIT": "napari_atomai.models.elit",
     "ImSpec": "napari_atomai.models.imspec",
+    "LatentModel": "napari_atomai.models.vae",
     "Segmentor": "napari_atomai.models.segmentor",
+    "VAE": "napari_atomai.models.vae",
     "convert_atomai": "napari_atomai.models.legacy",
+    "jVAE": "napari_atomai.models.vae",
+    "jrVAE": "napari_atomai.models.vae",
     "load_atomai": "napari_atomai.models.legacy",
     "load_ensemble": "napari_atomai.models.storage",
     "load_model": "napari_atomai.models.storage",
     "load_pretrained_model": "napari_atomai.models.storage",
+    "rVAE": "napari_atomai.models.vae",
     "save_model": "napari_atomai.models.storage",
 }
 
 __all__ = [
     "ELIT",
+    "VAE",
     "ImSpec",
+    "LatentModel",
     "Segmentor",
     "convert_atomai",
+    "jVAE",
+    "jrVAE",
     "load_atomai",
     "load_ensemble",
     "load_model",
     "load_pretrained_model",
+    "rVAE",
     "save_model",
 ]
 

@@ -12,6 +12,7 @@ from napari_atomai.files.weights import Weights, read_weights
 if TYPE_CHECKING:  # they bring torch
     from napari_atomai.models.imspec import ImSpec
     from napari_atomai.models.segmentor import Segmentor
+    from napari_atomai.models.vae import LatentModel
     from napari_atomai.trainers.ensemble import Ensemble
 
 _OF_TORCH = (".tar", ".pt", ".pth")
@@ -59,7 +60,7 @@ def _load(path: Path, changed: int) -> Weights:
     return read_weights(path)
 
 
-def load_model(path: str | Path) -> Segmentor | ImSpec:
+def load_model(path: str | Path) -> Segmentor | ImSpec | LatentModel:
     """Open a model that was saved, ready to predict and to go on with its training.
 
     What is in the file says which kind of model it is.
@@ -87,6 +88,10 @@ def load_model(path: str | Path) -> Segmentor | ImSpec:
         from napari_atomai.models.imspec import ImSpec
 
         return ImSpec.of_weights(weights, read_run(found))
+    if weights.card.task == "latent":
+        from napari_atomai.models.vae import LatentModel
+
+        return LatentModel.of_weights(weights, read_run(found))
     if weights.card.members > 1:
         raise BadModel(
             f"{found.name} holds an ensemble of {weights.card.members} nets.",
@@ -112,7 +117,7 @@ def load_pretrained_model(name: str = "atoms") -> Segmentor:
     return Segmentor.of_weights(load_weights(name).of_members()[0])
 
 
-def save_model(model: Segmentor | ImSpec | Ensemble, path: str | Path) -> Path:
+def save_model(model: Segmentor | ImSpec | LatentModel | Ensemble, path: str | Path) -> Path:
     """Write a model or an ensemble to one safetensors file; see `Segmentor.save_model`."""
     return model.save_model(path)
 

@@ -35,6 +35,7 @@ _BUILT_IN = {
     "reshednet": "napari_atomai.nets.reshednet",
     "segresnet": "napari_atomai.nets.segresnet",
     "unet": "napari_atomai.nets.segmentation",
+    "vae": "napari_atomai.nets.latent",
 }
 _NETS: dict[str, type[nn.Module]] = {}
 _RECORD = "_registered_as"

@@ -30,7 +30,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "atomai_segresnet": [{"filters": 3, "layers": [1, 1, 2], "upsampling": "nearest"}],
     "atomai_reshednet": [{"filters": 3, "layers": [1, 1, 1]}],
 }
-ELSEWHERE = {"imspec"}  # nets that give no map of classes: each has tests of its own, beside this file
+ELSEWHERE = {"imspec", "vae"}  # nets that give no map of classes: each has tests of its own, beside this file
 CASES = [(name, options) for name, several in SMALL.items() for options in several]
 OWN = [(name, options) for name, options in CASES if not name.startswith("atomai_")]
 STYLES: list[dict[str, Any]] = [

@@ -1,0 +1,139 @@
+"""Encoders from patches to what varies in them, and decoders back to a canvas."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import nn
+
+from napari_atomai.nets.imspec import SignalDecoder, SignalEncoder
+from napari_atomai.nets.pose import Size
+
+ORDERS = 16
+"""Orders of the Fourier series around a ring that an encoder looks at."""
+
+
+class RingEncoder(nn.Module):
+    """Features of rings (n, rings, angles) that do not change when the rings are turned.
+
+    Rings are mixed order by order of their Fourier series, which commutes with turning; a nonlinearity on
+    the circle and a mean over it makes that invariant. Beside these stand the magnitudes of the series.
+
+    Parameters
+    ----------
+    rings, angles : int
+    hidden, layers : int
+        Neurons, and layers of them; as many mixtures of rings.
+    """
+
+    def __init__(self, rings: int, angles: int, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.orders = min(ORDERS, angles // 2)
+        # Real and imaginary part apart: optimizers and files take real numbers only.
+        spread = 1 / math.sqrt(rings)
+        self.mixing = nn.Parameter(torch.randn(2, self.orders, rings, hidden) * spread)
+        self.head = perceptron(hidden + rings * self.orders, hidden, layers, hidden)
+        self.angles = angles
+
+    def forward(self, rings: torch.Tensor) -> torch.Tensor:
+        """Return (n, hidden)."""
+        series = torch.fft.rfft(rings.float())[..., : self.orders] / math.sqrt(self.angles)
+        mixing = torch.complex(self.mixing[0], self.mixing[1])
+        mixed = torch.einsum("nrm,mrk->nkm", series, mixing)
+        circle = torch.fft.irfft(mixed, n=2 * self.orders, norm="ortho")
+        pooled = nn.functional.gelu(circle).mean(dim=2)
+        result: torch.Tensor = self.head(torch.cat([pooled, series.abs().flatten(1)], dim=1))
+        return result
+
+
+class FlatEncoder(nn.Module):
+    """A perceptron on all pixels."""
+
+    def __init__(self, size: Size, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.head = perceptron(math.prod(size), hidden, layers, hidden)
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return (n, hidden)."""
+        result: torch.Tensor = self.head(patches.flatten(1))
+        return result
+
+
+class ConvolutionalEncoder(nn.Module):
+    """Convolutions, then all that is left of them together."""
+
+    def __init__(self, size: Size, hidden: int, layers: int) -> None:
+        super().__init__()
+        dims = size if size[0] > 1 else (size[1],)
+        half = 2 if min(dims) >= 16 else 0
+        self.convolutions = SignalEncoder(dims, hidden, layers, max(hidden // 4, 1), False, half)
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return (n, hidden)."""
+        return nn.functional.gelu(self.convolutions(patches[:, None]))
+
+
+class FlatDecoder(nn.Module):
+    """A perceptron that gives all pixels."""
+
+    def __init__(self, inputs: int, size: Size, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.size = size
+        self.head = perceptron(inputs, hidden, layers, math.prod(size), open_end=True)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Return (n, *size)."""
+        result: torch.Tensor = self.head(z).reshape(-1, *self.size)
+        return result
+
+
+class ConvolutionalDecoder(nn.Module):
+    """Dilated convolutions on a quarter of the size, enlarged."""
+
+    def __init__(self, inputs: int, size: Size, hidden: int, layers: int) -> None:
+        super().__init__()
+        dims = size if size[0] > 1 else (size[1],)
+        self.convolutions = SignalDecoder(dims, inputs, layers, max(hidden // 4, 1), False, True)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Return (n, *size)."""
+        result: torch.Tensor = self.convolutions(z)[:, 0]
+        return result
+
+
+class SpatialDecoder(nn.Module):
+    """A perceptron of a place and the latent that gives the intensity there.
+
+    The decoder of spatial-VAE (Bepler et al., arXiv:1909.11663), which the paper's rVAE has.
+    """
+
+    def __init__(self, inputs: int, size: Size, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.size = size
+        rows, columns = (torch.linspace(-1, 1, each) if each > 1 else torch.zeros(1) for each in size)
+        grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1)
+        self.register_buffer("grid", grid.reshape(-1, 2), persistent=False)
+        self.of_place = nn.Linear(2, hidden)
+        self.of_latent = nn.Linear(inputs, hidden, bias=False)
+        self.head = perceptron(hidden, hidden, max(layers - 1, 0), 1, open_end=True)
+
+    grid: torch.Tensor
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Return (n, *size)."""
+        both = torch.tanh(self.of_place(self.grid)[None] + self.of_latent(z)[:, None])
+        result: torch.Tensor = self.head(both)[..., 0].reshape(-1, *self.size)
+        return result
+
+
+def perceptron(
+    inputs: int, hidden: int, layers: int, outputs: int, *, open_end: bool = False
+) -> nn.Sequential:
+    """Return layers of neurons; the last is linear if it is an open end."""
+    sizes = [inputs, *[hidden] * (layers if open_end else layers - 1), outputs]
+    parts: list[nn.Module] = []
+    for before, after in itertools.pairwise(sizes):
+        parts += [nn.Linear(before, after), nn.GELU()]
+    return nn.Sequential(*(parts[:-1] if open_end else parts))

@@ -1,0 +1,482 @@
+"""Variational autoencoder whose latent is free of how a motif is turned, shifted or scaled.
+
+The paper's VAE, rVAE, jVAE and jrVAE (Ziatdinov et al., arXiv:2105.07485, III.B) are one net here: the
+encoder gives what varies, the decoder a motif on a canvas of its own, and its pose in the patch is found by
+cross-correlation (`napari_atomai.nets.pose`). That covers the whole circle, which an angle that is a number
+among the latents cannot. Discrete latents are summed over, not sampled: their posterior follows from how well
+each class fits. The variance of the noise is learned, so that the scale of the data does not matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from napari_atomai.errors import BadOption, UnknownOption
+from napari_atomai.nets.coders import (
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    FlatDecoder,
+    FlatEncoder,
+    RingEncoder,
+    SpatialDecoder,
+)
+from napari_atomai.nets.imspec import dims_of
+from napari_atomai.nets.pose import (
+    Belief,
+    Polar,
+    Pose,
+    Prior,
+    Size,
+    find_shift,
+    find_turn,
+    into_canvas,
+    out_of_canvas,
+    place,
+    take_back,
+)
+from napari_atomai.nets.registry import register
+
+INVARIANCES = ("rotation", "translation", "scale")
+ENCODERS = ("rings", "mlp", "conv")
+DECODERS: Mapping[str, type[nn.Module]] = {
+    "mlp": FlatDecoder,
+    "conv": ConvolutionalDecoder,
+    "spatial": SpatialDecoder,
+}
+
+_LEAST_NOISE = 1e-4
+"""Variance of the noise over that of the data: below it, rounding would decide."""
+_MEMORY = 0.9
+"""How much of the estimate of the noise stays when a batch was seen."""
+_BALANCING = 20
+"""Rounds of Sinkhorn's iteration."""
+_CENTRING = 0.3
+"""How far towards the middle a motif is moved at once."""
+_SIMILAR = 0.3
+"""Distance of latents, whose prior has a width of 1, that are much alike."""
+
+
+class Terms(NamedTuple):
+    """What the training makes small, for every patch, shape (n,) each; in nats but for the error."""
+
+    error: torch.Tensor
+    """Mean square of what is left, over the variance of the data."""
+    misfit: torch.Tensor
+    """Negative log-likelihood."""
+    kl: torch.Tensor
+    """Of the continuous latents from their prior."""
+    kl_classes: torch.Tensor
+    """Of the discrete ones."""
+    kl_pose: torch.Tensor
+    """Of the angle."""
+
+    def stacked(self) -> torch.Tensor:
+        """Return one tensor (n, 5)."""
+        return torch.stack(list(self), dim=1)
+
+
+class Fit(NamedTuple):
+    """How well the canvas of each class fits patches."""
+
+    misfit: torch.Tensor
+    """Negative log-likelihood, (n, classes)."""
+    error: torch.Tensor
+    """Mean square of what is left, (n, classes)."""
+    kl: torch.Tensor
+    """What a patch says of its angle beyond the prior, (n, classes)."""
+    poses: Pose
+    """Of classes * n canvases, class by class."""
+
+
+class Found(NamedTuple):
+    """What an encoder finds in patches."""
+
+    mean: torch.Tensor
+    log_variance: torch.Tensor
+    classes: torch.Tensor
+    """Probability of each class, (n, classes); ones where there are none."""
+    pose: Pose
+    """Of the most probable class."""
+
+
+@register("vae")
+class LatentNet(nn.Module):
+    """Encoder, latents, decoder and pose, on normalised patches.
+
+    Parameters
+    ----------
+    in_dim : sequence of int
+        (rows, columns) of patches, (length,) of spectra.
+    latent_dim : int
+        Continuous latents.
+    invariances : sequence of str
+        Among "rotation", "translation" and "scale".
+    classes : int
+        States of the discrete latents; 1 = none.
+    labels : int
+        Known classes that the decoder is told; 0 = none.
+    encoder : str
+        "rings" (only with "rotation"), "mlp", "conv"; "" = rings for rotation, else mlp.
+    decoder : str
+        "mlp", "conv", "spatial".
+    hidden, layers_encoder, layers_decoder : int
+        Neurons, and layers of them.
+    rotation_prior : float
+        Radians; 0 = any angle.
+    translation_prior : float
+        Of half the patch.
+    scale_prior : float
+        Of the logarithm of the scale.
+    temperature : float
+        Above 1 the classes are less sure than they should be.
+    binary : bool
+        The data are shares from 0 to 1, and the likelihood is Bernoulli's.
+    """
+
+    offset: torch.Tensor
+    scale: torch.Tensor
+    noise: torch.Tensor
+    seen: torch.Tensor
+    silent: torch.Tensor
+    order: torch.Tensor
+
+    def __init__(  # noqa: PLR0913 - each is an option of its own
+        self,
+        in_dim: Sequence[int],
+        latent_dim: int = 2,
+        invariances: Sequence[str] = (),
+        classes: int = 1,
+        labels: int = 0,
+        encoder: str = "",
+        decoder: str = "mlp",
+        hidden: int = 128,
+        layers_encoder: int = 2,
+        layers_decoder: int = 2,
+        rotation_prior: float = 0.0,
+        translation_prior: float = 0.1,
+        scale_prior: float = 0.1,
+        temperature: float = 1.0,
+        binary: bool = False,
+    ) -> None:
+        super().__init__()
+        self.in_dim = dims_of("in_dim", in_dim)
+        self.latent_dim, self.classes, self.labels, self.binary = latent_dim, classes, labels, binary
+        self.invariances, self.temperature = tuple(invariances), temperature
+        _check(self.in_dim, self.invariances, encoder, decoder)
+        _check_counts(latent_dim, classes, labels, (hidden, layers_encoder, layers_decoder))
+        _check_widths(rotation_prior, translation_prior, scale_prior, temperature)
+        self.size: Size = (1, self.in_dim[0]) if len(self.in_dim) == 1 else (self.in_dim[0], self.in_dim[1])
+        self.prior = _prior(self.size, self.invariances, rotation_prior, translation_prior, scale_prior)
+        self.canvas_size = _canvas(self.size, self.prior)
+        self.polar = Polar(self.size)
+        kind = encoder or ("rings" if "rotation" in self.invariances else "mlp")
+        self.encoder: nn.Module = (
+            RingEncoder(len(self.polar.radii), self.polar.angles, hidden, layers_encoder)
+            if kind == "rings"
+            else {"mlp": FlatEncoder, "conv": ConvolutionalEncoder}[kind](self.size, hidden, layers_encoder)
+        )
+        self.of_rings = kind == "rings"
+        self.head = nn.Linear(hidden, 2 * latent_dim)
+        inputs = latent_dim + (classes if classes > 1 else 0) + labels
+        self.decoder = DECODERS[decoder](inputs, self.canvas_size, hidden, layers_decoder)
+        self.register_buffer("offset", torch.zeros(()))
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("noise", torch.ones(()))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("silent", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("order", torch.arange(latent_dim))
+
+    @torch.no_grad()
+    def learn_scale(self, patches: torch.Tensor) -> None:
+        """Learn what patches in their own units are centred and scaled with."""
+        low, high = float(patches.min()), float(patches.max())
+        offset, scale = (low, high - low) if self.binary else (float(patches.mean()), float(patches.std()))
+        self.offset.fill_(offset)
+        self.scale.fill_(scale if scale > 0 else 1.0)
+
+    def begin(self, silent: int) -> None:
+        """Begin a training, in whose first batches, so many, the continuous latents are silent."""
+        self.seen.zero_()
+        self.silent.fill_(silent)
+        self.noise.fill_(1.0)
+
+    def normalised(self, patches: torch.Tensor) -> torch.Tensor:
+        """Centre and scale patches (n, *in_dim) in their own units; returns (n, rows, columns)."""
+        return ((patches - self.offset) / self.scale).float().reshape(-1, *self.size)
+
+    def restored(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return normalised patches to their own units and shape."""
+        return (patches * self.scale + self.offset).reshape(-1, *self.in_dim)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the training makes small (`Terms`), shape (n, 5).
+
+        Parameters
+        ----------
+        x : tensor, shape (n, rows * columns + labels)
+            Normalised patches, flat, each followed by its label as ones and zeros.
+        """
+        pixels = math.prod(self.size)
+        patches, labels = x[:, :pixels].reshape(-1, *self.size), x[:, pixels:]
+        first = self._first_fit(patches, labels, 1)
+        mean, log_variance = self._looked(patches, _best_pose(first, patches))
+        z = mean
+        if self.training:
+            z = mean + torch.randn_like(mean) * torch.exp(log_variance / 2)
+            self.seen += 1
+        fit = self._fitted(patches, labels, z, first)
+        # The posterior of the classes is where their sum is lowest, so no gradient goes through it.
+        share = self._shares(fit.misfit.detach())
+        terms = Terms(
+            error=(share * fit.error).sum(dim=1),
+            misfit=(share * fit.misfit).sum(dim=1),
+            kl=0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1),
+            kl_classes=(share * torch.log(share.clamp(min=1e-12) * self.classes)).sum(dim=1),
+            kl_pose=(share * fit.kl).sum(dim=1),
+        )
+        if self.training:
+            self._hear(terms.error)
+        return terms.stacked()
+
+    def found(self, patches: torch.Tensor, labels: torch.Tensor) -> Found:
+        """Return latents, classes and poses of normalised patches (n, rows, columns).
+
+        Parameters
+        ----------
+        patches : tensor, shape (n, rows, columns)
+            Normalised.
+        labels : tensor, shape (n, labels)
+            Ones and zeros.
+        """
+        first = self._first_fit(patches, labels, 2)
+        mean, log_variance = self._looked(patches, _best_pose(first, patches))
+        fit = self._fitted(patches, labels, mean, first)
+        return Found(
+            mean[:, self.order],
+            log_variance[:, self.order],
+            self._shares(fit.misfit),
+            _best_pose(fit, patches),
+        )
+
+    def decode(self, z: torch.Tensor, classes: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return canvases (n, *canvas_size) of latents in the order in which `found` gives them.
+
+        Parameters
+        ----------
+        z : tensor, shape (n, latent_dim)
+            Continuous latents.
+        classes, labels : tensor, shape (n, classes), (n, labels)
+            Ones and zeros.
+        """
+        canvas: torch.Tensor = self.decoder(self._inputs(z[:, torch.argsort(self.order)], classes, labels))
+        return canvas
+
+    def placed(self, canvas: torch.Tensor, pose: Pose) -> torch.Tensor:
+        """Return normalised patches (n, rows, columns) of canvases in a pose."""
+        plain = self._brightness(canvas)
+        return place(plain, pose, self.size) if self.invariances else plain
+
+    def _brightness(self, canvas: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(canvas) if self.binary else canvas
+
+    def _inputs(self, z: torch.Tensor, classes: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        if self.seen < self.silent:  # the classes come first
+            z = torch.zeros_like(z)
+        return torch.cat([z, *([classes] if self.classes > 1 else []), labels], dim=1)
+
+    @torch.no_grad()
+    def _first_fit(self, patches: torch.Tensor, labels: torch.Tensor, looks: int) -> Fit | None:
+        """Return a fit, if the encoder has to know how patches lie before it can tell what is in them."""
+        if not self.invariances or self._blind_to_pose:
+            return None
+        fit = None
+        for _ in range(looks):
+            fit = self._fitted(patches, labels, self._looked(patches, _best_pose(fit, patches))[0], fit)
+        return fit
+
+    @property
+    def _blind_to_pose(self) -> bool:
+        return self.of_rings and self.invariances == ("rotation",)
+
+    def _looked(self, patches: torch.Tensor, pose: Pose) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.of_rings:
+            seen = self.polar.of(patches, pose)
+        else:
+            seen = take_back(patches, pose) if self.invariances else patches
+        mean, log_variance = self.head(self.encoder(seen)).chunk(2, dim=1)
+        return mean, log_variance.clamp(-12, 4)
+
+    def _fitted(
+        self,
+        patches: torch.Tensor,
+        labels: torch.Tensor,
+        z: torch.Tensor,
+        before: Fit | None = None,
+    ) -> Fit:
+        """Return how well each class fits in its best pose, looked for about that of a fit before."""
+        count = self.classes
+        states = torch.eye(count, device=z.device).repeat_interleave(len(z), dim=0)
+        canvas = self.decoder(self._inputs(z.repeat(count, 1), states, labels.repeat(count, 1)))
+        wide = patches.repeat(count, 1, 1)
+        poses = before.poses if before is not None else Pose.none(wide)
+        kl = canvas.new_zeros(len(canvas))
+        if self.invariances:
+            with torch.no_grad():
+                seen = self._brightness(canvas.detach())
+                poses, kl = self._posed(wide, seen, poses, wide_search=before is None)
+        misfit, error = self._misfit(wide, canvas, poses)
+        if self.training and any(self.prior.shift) and torch.is_grad_enabled():
+            share = self._shares(misfit.detach().reshape(count, -1).T).T.reshape(count, -1, 1)
+            misfit, error = self._misfit(wide, canvas, _centred(z.detach(), poses, share))
+        shape = (count, len(z))
+        return Fit(misfit.reshape(shape).T, error.reshape(shape).T, kl.reshape(shape).T, poses)
+
+    def _posed(
+        self, patches: torch.Tensor, canvas: torch.Tensor, start: Pose, *, wide_search: bool
+    ) -> tuple[Pose, torch.Tensor]:
+        """Return the most likely pose of each canvas in its patch, and what the patch says of the angle."""
+        pose, kl = start, patches.new_zeros(len(patches))
+        if self.prior.angle or self.prior.scale:
+            pose, kl = find_turn(patches, canvas, start, self.polar, self._belief(wide_search))
+        if any(self.prior.shift):
+            pose = find_shift(patches, canvas, pose, self._belief(wide_search))
+        return pose, kl
+
+    def _belief(self, wide_search: bool) -> Belief:
+        return Belief(self.prior, self.noise, wide_search)
+
+    def _misfit(
+        self, patches: torch.Tensor, canvas: torch.Tensor, pose: Pose
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = math.prod(self.size)
+        if self.binary:
+            logits = place(canvas, pose, self.size) if self.invariances else canvas
+            target = patches.clamp(0, 1)
+            cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+            error = (torch.sigmoid(logits.detach()) - patches).square().mean(dim=(1, 2))
+            return cross.sum(dim=(1, 2)), error
+        error = (self.placed(canvas, pose) - patches).square().mean(dim=(1, 2))
+        noise = self.noise.clone()  # which follows this batch before the gradient is taken
+        return 0.5 * pixels * (error / noise + torch.log(noise)), error.detach()
+
+    def _shares(self, misfit: torch.Tensor) -> torch.Tensor:
+        """Return the posterior of the classes, (n, classes); while the classes form, all are used alike.
+
+        Otherwise the class that fits a little better at the beginning takes everything. Sinkhorn's iteration
+        gives the shares closest to the posterior with equal sums (Caron et al., arXiv:2006.09882).
+        """
+        logits = -misfit / self.temperature
+        if self.training and self.seen <= self.silent:
+            for _ in range(_BALANCING):
+                logits = logits - logits.logsumexp(dim=0, keepdim=True)
+                logits = logits - logits.logsumexp(dim=1, keepdim=True)
+        return torch.softmax(logits, dim=1)
+
+    @torch.no_grad()
+    def _hear(self, error: torch.Tensor) -> None:
+        """Let the estimate of the noise follow what is left of a batch."""
+        keep = min(_MEMORY, 1 - 1 / (float(self.seen) + 1))
+        self.noise.copy_((keep * self.noise + (1 - keep) * error.mean()).clamp(min=_LEAST_NOISE))
+
+
+def _best_pose(fit: Fit | None, patches: torch.Tensor) -> Pose:
+    """Return the pose of the class that fits each patch best; where there is no fit yet, none."""
+    if fit is None:
+        return Pose.none(patches)
+    many = torch.arange(len(patches), device=patches.device)
+    best = fit.misfit.argmin(dim=1) * len(patches) + many
+    return Pose(*(each[best] for each in fit.poses))
+
+
+@torch.no_grad()
+def _centred(z: torch.Tensor, pose: Pose, share: torch.Tensor) -> Pose:
+    """Return poses moved a little, such that the decoder learns to put its motifs into the middle.
+
+    A motif beside the middle of its canvas fits as well, with shifts that turn with the patch. The mean of
+    these, in the frame of the canvas and over patches with a similar latent, is what it lies beside it.
+
+    Parameters
+    ----------
+    z : tensor, shape (n, latent_dim)
+        Continuous latents.
+    pose : Pose
+        Of classes * n canvases.
+    share : tensor, shape (classes, n, 1)
+        Of each class in each patch.
+    """
+    beside = into_canvas(pose.angle, pose.shift).reshape(len(share), -1, 2)
+    near = torch.exp(-torch.cdist(z, z).square() / (2 * _SIMILAR**2))
+    usual = near @ (share * beside) / (near @ share).clamp(min=1e-6)
+    moved = out_of_canvas(pose.angle, _CENTRING * usual.reshape(-1, 2))
+    return pose._replace(shift=pose.shift - moved)
+
+
+def _prior(
+    size: Size, invariances: Sequence[str], rotation: float, translation: float, scale: float
+) -> Prior:
+    half = [each / 2 if each > 1 else 0.0 for each in size]
+    moves = "translation" in invariances
+    return Prior(
+        angle=(rotation or math.inf) if "rotation" in invariances else 0.0,
+        shift=(translation * half[0], translation * half[1]) if moves else (0.0, 0.0),
+        scale=scale if "scale" in invariances else 0.0,
+    )
+
+
+def _canvas(size: Size, prior: Prior) -> Size:
+    """Return the size of a canvas that covers the patch in every pose."""
+    if prior == Prior():
+        return size
+    reach = prior.reach
+    if prior.angle:
+        side = math.ceil(math.hypot(*size) + max(reach))
+        return side, side
+    return size[0] + 2 * reach[0], size[1] + 2 * reach[1]
+
+
+def _check(dims: tuple[int, ...], invariances: Sequence[str], encoder: str, decoder: str) -> None:
+    for name in invariances:
+        if name not in INVARIANCES:
+            raise UnknownOption("invariance", str(name), INVARIANCES)
+    if encoder and encoder not in ENCODERS:
+        raise UnknownOption("encoder", encoder, ENCODERS)
+    if decoder not in DECODERS:
+        raise UnknownOption("decoder", decoder, DECODERS)
+    if len(dims) == 1 and ("rotation" in invariances or "scale" in invariances):
+        raise BadOption(
+            f"Spectra of {dims[0]} channels are to be free of {' and '.join(invariances)}.",
+            why="A spectrum can be shifted, but not turned or scaled like a patch.",
+            remedy="Leave these out; 'translation' works.",
+        )
+    if encoder == "rings" and "rotation" not in invariances:
+        raise BadOption(
+            "The encoder 'rings' forgets how a patch is turned, and rotation is not among the invariances.",
+            remedy="Add 'rotation', or choose the encoder 'mlp' or 'conv'.",
+        )
+
+
+def _check_widths(rotation: float, translation: float, scale: float, temperature: float) -> None:
+    values = {"rotation": rotation, "translation": translation, "scale": scale}
+    for name, value in values.items():
+        least = 0.0 if name == "rotation" else 1e-3
+        if not (isinstance(value, int | float) and least <= value <= (math.inf if not least else 1)):
+            raise BadOption(
+                f"{name}_prior is {value!r}.",
+                remedy="Give radians, or 0 for any angle." if not least else "Give a share from 0.001 to 1.",
+            )
+    if not (isinstance(temperature, int | float) and 0 < temperature < math.inf):
+        raise BadOption(f"The temperature is {temperature!r}.", remedy="Give a number above 0; 1 is right.")
+
+
+def _check_counts(latent_dim: int, classes: int, labels: int, layers: Sequence[int]) -> None:
+    if min(latent_dim, classes, *layers) < 1 or labels < 0:
+        raise BadOption(
+            f"Latents {latent_dim}, classes {classes}, labels {labels}, neurons and layers {tuple(layers)}.",
+            remedy="Give at least 1 of each, and labels from 0.",
+        )
