@@ -33,8 +33,8 @@ from napari_atomai.nets.pose import (
     Pose,
     Prior,
     Size,
-    find_shift,
-    find_turn,
+    find_pose,
+    halved,
     into_canvas,
     out_of_canvas,
     place,
@@ -56,6 +56,8 @@ _MEMORY = 0.9
 """How much of the estimate of the noise stays when a batch was seen."""
 _BALANCING = 20
 """Rounds of Sinkhorn's iteration."""
+_FINE = 16
+"""Patches from this size on can be halved."""
 _CENTRING = 0.3
 """How far towards the middle a motif is moved at once."""
 _SIMILAR = 0.3
@@ -174,7 +176,7 @@ class LatentNet(nn.Module):
         self.size: Size = (1, self.in_dim[0]) if len(self.in_dim) == 1 else (self.in_dim[0], self.in_dim[1])
         self.prior = _prior(self.size, self.invariances, rotation_prior, translation_prior, scale_prior)
         self.canvas_size = _canvas(self.size, self.prior)
-        self.polar = Polar(self.size)
+        self.polar, self.coarse = Polar(self.size), Polar((self.size[0] // 2, self.size[1] // 2), angles=32)
         kind = encoder or ("rings" if "rotation" in self.invariances else "mlp")
         self.encoder: nn.Module = (
             RingEncoder(len(self.polar.radii), self.polar.angles, hidden, layers_encoder)
@@ -254,7 +256,7 @@ class LatentNet(nn.Module):
         labels : tensor, shape (n, labels)
             Ones and zeros.
         """
-        first = self._first_fit(patches, labels, 2)
+        first = self._first_fit(patches, labels, 1)
         mean, log_variance = self._looked(patches, _best_pose(first, patches))
         fit = self._fitted(patches, labels, mean, first)
         return Found(
@@ -329,27 +331,29 @@ class LatentNet(nn.Module):
         if self.invariances:
             with torch.no_grad():
                 seen = self._brightness(canvas.detach())
-                poses, kl = self._posed(wide, seen, poses, wide_search=before is None)
-        misfit, error = self._misfit(wide, canvas, poses)
+                poses, kl = self._posed(wide, seen, poses, wide=before is None)
         if self.training and any(self.prior.shift) and torch.is_grad_enabled():
-            share = self._shares(misfit.detach().reshape(count, -1).T).T.reshape(count, -1, 1)
+            share = canvas.new_ones(1, len(z), 1)
+            if count > 1:
+                misfit = self._misfit(wide, canvas.detach(), poses)[0].reshape(count, -1)
+                share = self._shares(misfit.T).T.reshape(count, -1, 1)
             misfit, error = self._misfit(wide, canvas, _centred(z.detach(), poses, share))
+        else:
+            misfit, error = self._misfit(wide, canvas, poses)
         shape = (count, len(z))
         return Fit(misfit.reshape(shape).T, error.reshape(shape).T, kl.reshape(shape).T, poses)
 
     def _posed(
-        self, patches: torch.Tensor, canvas: torch.Tensor, start: Pose, *, wide_search: bool
+        self, patches: torch.Tensor, canvas: torch.Tensor, start: Pose, *, wide: bool
     ) -> tuple[Pose, torch.Tensor]:
         """Return the most likely pose of each canvas in its patch, and what the patch says of the angle."""
-        pose, kl = start, patches.new_zeros(len(patches))
-        if self.prior.angle or self.prior.scale:
-            pose, kl = find_turn(patches, canvas, start, self.polar, self._belief(wide_search))
-        if any(self.prior.shift):
-            pose = find_shift(patches, canvas, pose, self._belief(wide_search))
-        return pose, kl
-
-    def _belief(self, wide_search: bool) -> Belief:
-        return Belief(self.prior, self.noise, wide_search)
+        if wide and any(self.prior.shift) and min(self.size) >= _FINE:
+            # Where a motif lies at all is seen at half the size, in a quarter of the time.
+            patches, canvas = halved(patches), halved(canvas)
+            belief = Belief(self.prior.halved(), self.noise / 4, wide)
+            pose, kl = find_pose(patches, canvas, start.halved(), self.coarse, belief)
+            return pose.doubled(), kl
+        return find_pose(patches, canvas, start, self.polar, Belief(self.prior, self.noise, wide))
 
     def _misfit(
         self, patches: torch.Tensor, canvas: torch.Tensor, pose: Pose

@@ -43,6 +43,14 @@ class Pose(NamedTuple):
         """Return all poses so many times, one round after the other."""
         return Pose(*(each.repeat(count, *[1] * (each.ndim - 1)) for each in self))
 
+    def halved(self) -> Pose:
+        """Return that of patches of half the size."""
+        return self._replace(shift=self.shift / 2)
+
+    def doubled(self) -> Pose:
+        """Return that of patches of twice the size."""
+        return self._replace(shift=self.shift * 2)
+
 
 class Prior(NamedTuple):
     """What is believed of a pose before the patch is seen: standard deviations; 0 = it does not vary.
@@ -66,6 +74,10 @@ class Prior(NamedTuple):
         """How far shifts are looked for, in whole pixels."""
         rows, columns = (math.ceil(3 * each) for each in self.shift)
         return rows, columns
+
+    def halved(self) -> Prior:
+        """Return that of patches of half the size."""
+        return self._replace(shift=(self.shift[0] / 2, self.shift[1] / 2))
 
     def steps(self, like: torch.Tensor, wide: bool) -> list[torch.Tensor]:
         """Return the shifts (2,) about a first guess that are tried as centres."""
@@ -177,6 +189,29 @@ class Polar:
     def energy(self, rings: torch.Tensor) -> torch.Tensor:
         """Return the sum of squares, in pixels, shape (n,)."""
         return torch.einsum("nra,r->n", rings.square(), self.weights.to(rings))
+
+
+def halved(images: torch.Tensor) -> torch.Tensor:
+    """Return images (n, rows, columns) at half their size; of an odd number the outer ones count double."""
+    odd = [size % 2 for size in _size(images)]
+    if any(odd):
+        images = functional.pad(images[:, None], (0, odd[1], 0, odd[0]), mode="replicate")[:, 0]
+    return functional.avg_pool2d(images[:, None], 2)[:, 0]
+
+
+def find_pose(
+    patches: torch.Tensor, canvas: torch.Tensor, start: Pose, polar: Polar, belief: Belief
+) -> tuple[Pose, torch.Tensor]:
+    """Return the most likely poses, looked for about `start`, and what a patch says of its angle.
+
+    See `find_turn` for parameters and results.
+    """
+    pose, kl = start, patches.new_zeros(len(patches))
+    if belief.prior.angle or belief.prior.scale:
+        pose, kl = find_turn(patches, canvas, start, polar, belief)
+    if any(belief.prior.shift):
+        pose = find_shift(patches, canvas, pose, belief)
+    return pose, kl
 
 
 def find_turn(
