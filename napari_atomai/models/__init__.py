@@ -9,16 +9,17 @@ from napari_atomai._names import loaded_when_touched
 if TYPE_CHECKING:
     from napari_atomai.models.elit import ELIT
     from napari_atomai.models.imspec import ImSpec
+    from napari_atomai.models.latent import LatentModel
     from napari_atomai.models.legacy import convert_atomai, load_atomai
     from napari_atomai.models.segmentor import Segmentor
     from napari_atomai.models.storage import load_ensemble, load_model, load_pretrained_model, save_model
-    from napari_atomai.models.vae import VAE, LatentModel, jrVAE, jVAE, rVAE
+    from napari_atomai.models.vae import VAE, jrVAE, jVAE, rVAE
 
 # Public name -> where it lives. Each is loaded when first touched: torch is slow to import.
 _HOMES = {
     "ELIT": "napari_atomai.models.elit",
     "ImSpec": "napari_atomai.models.imspec",
-    "LatentModel": "napari_atomai.models.vae",
+    "LatentModel": "napari_atomai.models.latent",
     "Segmentor": "napari_atomai.models.segmentor",
     "VAE": "napari_atomai.models.vae",
     "convert_atomai": "napari_atomai.models.legacy",
