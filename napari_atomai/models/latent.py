@@ -17,6 +17,7 @@ from napari_atomai.errors import BadModel, BadOption
 from napari_atomai.files.weights import Weights
 from napari_atomai.models.storage import load_weights, model_path
 from napari_atomai.nets.latent import LatentNet
+from napari_atomai.nets.registry import describe_net
 from napari_atomai.predictors.vae import LatentPredictor
 from napari_atomai.trainers.run_state import continued
 from napari_atomai.trainers.saving import net_of, read_run, with_suffix, write_net
@@ -107,6 +108,13 @@ class LatentModel:
         """Manifolds at moments of the last training, if it was recorded."""
         self._run: Mapping[str, Any] = {}
         self._card: ModelCard | None = None
+
+    def like(self, seed: int) -> LatentModel:
+        """Return a model of the same kind with weights of its own, not trained."""
+        model = type(self).__new__(type(self))
+        model.discrete_dim = self.discrete_dim
+        model._take(VAETrainer(describe_net(self.net)[1], seed))
+        return model
 
     @property
     def net(self) -> LatentNet:
