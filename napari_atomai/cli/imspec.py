@@ -54,6 +54,12 @@ def add(parser: Any) -> None:
         parser.flag("--" + name.replace("_", "-"), dest=name, metavar="N", type=kind, help=words)
     parser.flag("--same-field", action="store_true", help="take both for pictures of the same field")
     parser.flag("--turned", action="store_true", help="learn from turned and mirrored patches too (im2spec)")
+    parser.flag(
+        "--mask",
+        metavar="FILE",
+        type=Path,
+        help="picture of the spectrum image's size; only where it is not 0",
+    )
     parser.flag("--recipe", metavar="JSON", type=Path, help="options of an earlier run")
     parser.flag("--predict", metavar="FILE", type=Path, help="predict spectra for this image too (im2spec)")
     parser.flag("--overwrite", action="store_true", help="replace results that are in DIR")
@@ -75,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     _check_out(args)
     image, spectra = picture_of(read(args.image), args.image), spectra_of(read(args.spectra), args.spectra)
     other = picture_of(read(args.predict), args.predict) if args.predict else None
-    result = _shown(training_imspec(image, spectra, recipe), args)
+    mask = None if args.mask is None else _mask(args.mask, spectra.shape[-2:])
+    result = _shown(training_imspec(image, spectra, recipe, mask=mask), args)
     args.out.mkdir(parents=True, exist_ok=True)
     result.model.save_model(args.out / "model.safetensors")
     write_hspy(maps_of(result), args.out / "predicted.hspy", overwrite=args.overwrite)
@@ -134,6 +141,20 @@ def _recipe(args: argparse.Namespace) -> Any:
     if args.turned:
         line["turned"] = True
     return TrainImSpec.of({**known, **line, "direction": args.command})
+
+
+def _mask(path: Path, shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    from napari_atomai.files.reading import read
+
+    found = np.asarray(picture_of(read(path), path).pixels)
+    if found.shape != shape:
+        raise BadOption(
+            f"The mask {path.name} has shape {found.shape}, the spectrum image {shape}.",
+            remedy="Give a picture with a pixel for each spectrum.",
+        )
+    return np.isfinite(found) & (found != 0)
 
 
 def _check_out(args: argparse.Namespace) -> None:

@@ -198,3 +198,44 @@ def test_the_result_goes_with_its_spectrum_image(
     panel.viewer.layers.remove(panel.form.spectra.layer())
     assert panel.slot.result(uid) is None
     assert not panel.form.save_button.isEnabled()
+
+
+def test_only_what_is_painted_or_drawn_is_learned_from(panel: StructureSpectrumPanel, until: Any) -> None:
+    spectra = panel.form.spectra.layer()
+    painted = panel.viewer.add_labels(np.zeros(spectra.data.shape[-2:], int), scale=spectra.scale[-2:])
+    painted.translate = spectra.translate[-2:]
+    panel.form.mask.setCurrentText(painted.name)
+    panel.form.run_box.button.click()
+    assert "Nothing is painted" in text(panel)
+    painted.data[2:15, 1:14] = 3
+    painted.refresh()
+    assert np.array_equal(panel.form.mask.mask(spectra), painted.data > 0)
+    drawn = panel.viewer.add_shapes(scale=(0.5, 0.5))
+    corners = np.array([(1.6, 0.6), (14.4, 0.6), (14.4, 13.4), (1.6, 13.4)])  # about the same pixels
+    world = corners * spectra.scale[-2:] + spectra.translate[-2:]
+    drawn.add(world / 0.5, shape_type="polygon")
+    panel.form.mask.setCurrentText(drawn.name)
+    assert np.array_equal(panel.form.mask.mask(spectra), painted.data > 0)
+    panel.form.options.put({"window": 12.0, "latent_dim": 2, "training_cycles": 1})
+    panel.form.run_box.button.click()
+    until(lambda: panel.seen is not None, 60_000)
+    assert set(panel.seen.result.pairs.places[:, 0]) <= set(range(2, 15))
+    assert any("masked" in note for note in panel.seen.result.pairs.notes)
+
+
+def test_a_saved_model_predicts_for_the_structure_that_is_chosen(
+    panel: StructureSpectrumPanel,
+    seen: dict[str, Seen],
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    until: Any,
+) -> None:
+    path = seen["im2spec"].result.model.save_model(tmp_path / "model")
+    monkeypatch.setattr("napari_atomai.plugin.asking.answer", lambda _: str(path))
+    panel.form.open_button.click()
+    until(lambda: len(panel.viewer.layers) == 3)
+    assert panel.viewer.layers[-1].data.shape[0] == 16
+    path.write_bytes(b"not a model")
+    panel.form.open_button.click()
+    until(lambda: "model" in text(panel) and "Predicted" not in text(panel))
+    assert len(panel.viewer.layers) == 3

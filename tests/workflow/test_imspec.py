@@ -164,6 +164,23 @@ def test_the_command_line_does_it_from_files(tmp_path: Path, capsys: pytest.Capt
     assert "no spectrum image" in capsys.readouterr().err
 
 
+def test_the_command_line_takes_a_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image, spectra = scene()
+    write_hspy([image], tmp_path / "haadf.hspy")
+    write_hspy([spectra], tmp_path / "si.hspy")
+    mask = np.zeros((18, 18), np.uint8)
+    mask[:, 4:] = 1
+    np.save(tmp_path / "mask.npy", mask)
+    words = ["--window", "12", "--patch", "6", "--filters", "4", "--training-cycles", "1"]
+    command = ["im2spec", str(tmp_path / "haadf.hspy"), str(tmp_path / "si.hspy"), *words]
+    asked = ["--out", str(tmp_path / "out"), "--mask", str(tmp_path / "mask.npy")]
+    assert main([*command, *asked]) == 0
+    assert "masked" in (tmp_path / "out" / "scores.json").read_text()
+    np.save(tmp_path / "mask.npy", mask[:5])
+    assert main([*command, "--overwrite", *asked]) != 0
+    assert "(5, 18)" in capsys.readouterr().err
+
+
 def test_a_masked_half_of_the_spectra_is_left_alone() -> None:
     image, spectra = scene()
     mask = np.ones((18, 18), bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ class StructureSpectrumPanel(Panel):
         self.slot = session_of(viewer).slot("imspec")
         self.place = 0
         self._losses: dict[str, list[float]] = {}
+        self._told = False
         self.form = StructureSpectrumForm(viewer.layers)
         fill(self, self.form)
         self.form.plot.follow(viewer)
@@ -72,6 +73,7 @@ class StructureSpectrumPanel(Panel):
         form.dock_button.clicked.connect(self._on_dock)
         form.export_button.clicked.connect(self._on_export)
         form.save_button.clicked.connect(self._on_save)
+        form.open_button.clicked.connect(self._on_open)
         self.slot.progressed.connect(self._on_progress)
         self.slot.result_changed.connect(self._on_result)
         callbacks, on_mouse = self.viewer.mouse_drag_callbacks, self._on_mouse
@@ -101,17 +103,36 @@ class StructureSpectrumPanel(Panel):
             )
             return
         recipe: Any = self.form.options.recipe()
-        if work.train(self.slot, spectra, image_of(structure), image_of(spectra), recipe):
+        both, mask = (image_of(structure), image_of(spectra)), self.form.mask.mask(spectra)
+        if mask is not None and not mask.any():
+            self.say("Nothing is painted or drawn on the spectrum image there: paint, or learn everywhere.")
+            return
+        if work.train(self.slot, spectra, both, recipe, mask):
             self._losses = {}
             self.form.view.setCurrentText(TRAINING)
 
     @worded("predicting spectra")
     def _on_predict(self, _checked: bool = False) -> None:
-        seen, structure = self.seen, self.form.structure.layer()
-        if seen is not None and structure is not None:
-            slot = session_of(self.viewer).slot("imspec prediction")
+        if self.seen is not None:
+            model = self.seen.result.model
+            self._predict(lambda: model)
+
+    @worded("opening a model")
+    def _on_open(self, _checked: bool = False) -> None:
+        path = asking.ask_file(self, "Open a model", "Models (*.safetensors)")
+        if path is not None:
+            self._predict(lambda: work.opened(path))
+
+    def _predict(self, model: Callable[[], Any]) -> None:
+        structure = self.form.structure.layer()
+        if structure is None:
+            self.say("There is no image of a structure yet: open one to predict its spectra.")
+            return
+        slot = session_of(self.viewer).slot("imspec prediction")
+        if not self._told:
             slot.said.connect(self._on_said)
-            work.predict(slot, structure, image_of(structure), seen.result)
+            self._told = True
+        work.predict(slot, structure, image_of(structure), model)
 
     @worded("showing spectra")
     def _on_dock(self, _checked: bool = False) -> None:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QVB
 
 from napari_atomai.data.recipes_spectra import TrainImSpec
 from napari_atomai.plugin.forms import RecipeForm
+from napari_atomai.plugin.masks import MaskBox
 from napari_atomai.plugin.panels.picker import ImagePicker
 from napari_atomai.plugin.panels.run_box import RunBox
 from napari_atomai.plugin.panels.spectrum_live import SpectralPicker, is_spectrum_image
@@ -53,6 +54,8 @@ class StructureSpectrumForm(QWidget):
         self.spectra.setToolTip("The spectrum image; its spectra are learned")
         self.structure.setPlaceholderText("no image")
         self.spectra.setPlaceholderText("no spectrum image")
+        self.mask = MaskBox(layers)
+        self.mask.setToolTip("Learn only from spectra on painted labels or in drawn shapes")
         self.run_box = RunBox("Train", "Training ...")
         self.plot = PlotCanvas()
         self.plot.setMinimumHeight(220)
@@ -63,6 +66,7 @@ class StructureSpectrumForm(QWidget):
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("Structure", self.structure)
         rows.addRow("Spectra", self.spectra)
+        rows.addRow("Only on", self.mask)
         self.options = RecipeForm(TrainImSpec, FIELDS, rows, {"window": "nm"})
         self.view_rows = QFormLayout()
         self.view_rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -77,7 +81,7 @@ class StructureSpectrumForm(QWidget):
         layout.addLayout(self.view_rows)
         layout.addWidget(self.plot, stretch=1)
         layout.addLayout(row(self.predict_button, self.dock_button))
-        layout.addLayout(row(self.export_button, self.save_button))
+        layout.addLayout(row(self.export_button, self.save_button, self.open_button))
 
     def _make_view(self) -> None:
         self.view = QComboBox()
@@ -101,10 +105,11 @@ class StructureSpectrumForm(QWidget):
             "Predict image", "Predict a spectrum image for the structure chosen above, as a new layer"
         )
         self.dock_button = button("To Spectrum", "Put the spectra of this place into the Spectrum panel")
-        self.export_button = button("Export ...", "Write predicted spectra and errors as HSPY, or the figure")
-        self.save_button = button(
-            "Save model ...", "Write the trained model, to be used again or by a script"
+        self.open_button = button(
+            "Open ...", "Open a model that was saved, and predict a spectrum image for the structure with it"
         )
+        self.export_button = button("Export ...", "Write predicted spectra and errors as HSPY, or the figure")
+        self.save_button = button("Save ...", "Write the trained model, to be used again or by a script")
 
     # --- what it is told ---
 

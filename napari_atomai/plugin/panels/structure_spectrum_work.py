@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +39,14 @@ class Seen:
     losses: dict[str, list[float]]
 
 
-def train(slot: Any, layer: Any, image: Image, spectra: Image, recipe: TrainImSpec) -> bool:
-    """Cut pairs in a thread, train in a process, and look at the result in a thread.
+def train(
+    slot: Any,
+    layer: Any,
+    both: tuple[Image, Image],
+    recipe: TrainImSpec,
+    mask: NDArray[np.bool_] | None = None,
+) -> bool:
+    """Cut pairs of an image and spectra in a thread, train in a process, look at the result in a thread.
 
     Each begins when the one before it ended well; the result, a `Seen`, lies in the slot under the layer of
     the spectra.
@@ -48,7 +55,7 @@ def train(slot: Any, layer: Any, image: Image, spectra: Image, recipe: TrainImSp
     def cutting() -> Generator[Progress, None, StructureSpectra]:
         from napari_atomai.workflow.imspec import cutting_pairs
 
-        return cutting_pairs(image, spectra, recipe)
+        return cutting_pairs(*both, recipe, mask=mask)
 
     def cut(pairs: StructureSpectra, there: Any) -> Any:
         from napari_atomai.workflow.pairs_task import arrays_of, description_of
@@ -95,14 +102,21 @@ def show_map(layers: Any, layer: Any, values: NDArray[Any] | None, name: str) ->
     layers.append(made)
 
 
-def predict(slot: Any, layer: Any, image: Image, result: ImSpecResult) -> bool:
-    """Predict a spectrum image for an image, as a new layer."""
+def opened(path: Path) -> Any:
+    """Return a model that was saved; torch is loaded for it."""
+    from napari_atomai.models.imspec import ImSpec
+
+    return ImSpec.load(path)
+
+
+def predict(slot: Any, layer: Any, image: Image, model: Callable[[], Any]) -> bool:
+    """Predict a spectrum image for an image, as a new layer; the model is made in the background."""
 
     def work() -> Generator[Progress, None, Image]:
         from napari_atomai.workflow.imspec import predict_spectra
 
         yield Progress(0, 0, "predicting spectra")
-        return predict_spectra(result.model, image)
+        return predict_spectra(model(), image)
 
     return bool(slot.start(layer, work, "predicting spectra", _added(slot)))
 
