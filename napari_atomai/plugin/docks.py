@@ -27,6 +27,15 @@ def panel(viewer: Any, name: str) -> Any:
     return getattr(widget, "__wrapped__", widget)
 
 
+def show_scale_bar() -> None:
+    """Show the scale bar of an empty viewer that is about to be filled; later it is the user's."""
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None and not len(viewer.layers):
+        viewer.canvas.overlays.scale_bar.visible = True
+
+
 def show_spectrum(viewer: Any, spectrum: Spectrum) -> None:
     """Plot a spectrum or a line scan in the Spectrum panel."""
     panel(viewer, SPECTRUM).show_spectrum(spectrum)

@@ -36,8 +36,10 @@ def perovskite() -> list[LayerData]:
 
 
 def _layer(simulated: Any, name: str) -> list[LayerData]:
+    from napari_atomai.plugin.docks import show_scale_bar
     from napari_atomai.plugin.layers import image_layer_data
 
+    show_scale_bar()
     data, options, kind = image_layer_data(simulated.image)
     return [(data, {**options, "name": name}, kind)]
 

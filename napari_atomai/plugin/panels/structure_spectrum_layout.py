@@ -58,7 +58,7 @@ class StructureSpectrumForm(QWidget):
         self.mask.setToolTip("Learn only from spectra on painted labels or in drawn shapes")
         self.run_box = RunBox("Train", "Training ...")
         self.plot = PlotCanvas()
-        self.plot.setMinimumHeight(220)
+        self.plot.setMinimumHeight(170)
         self.plot.setMaximumHeight(300)
         self._make_view()
         self._make_buttons()
