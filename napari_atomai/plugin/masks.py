@@ -64,7 +64,7 @@ def mask_on(layer: Any, image: Any) -> NDArray[np.bool_]:
         world = _to_world(image, np.indices(shape).reshape(2, -1).T)
         rows, columns = np.rint(_to_data(layer, world)).astype(int).T
         values = np.asarray(layer.data)
-        painted = values.reshape(-1, *values.shape[-2:]).any(axis=0)
+        painted = np.asarray(values.reshape(-1, *values.shape[-2:]).any(axis=0))
         inside = (rows >= 0) & (columns >= 0) & (rows < painted.shape[0]) & (columns < painted.shape[1])
         found = np.zeros(len(rows), bool)
         found[inside] = painted[rows[inside], columns[inside]]
