@@ -23,19 +23,20 @@ Each gets its own folder in DIR: lattice.csv (a line for each atom), distances.c
 calibrated maps of strain and polarisation (.tif), figures (.png) and lattice.json.
 """
 
-_OPTIONS = ("sublattices", "centre", "cage", "reach", "reference", "map_step")
+_OPTIONS = ("classes", "sublattices", "centre", "cage", "reach", "reference", "map_step")
 
 
 def add(parser: Any) -> None:
     """Add the arguments to a `napari_atomai.cli.parser.Parser`."""
     flag = parser.flag
     flag("--image", metavar="FILE", type=Path, help="the image that a table of atoms belongs to")
+    flag("--classes", metavar="NAME", nargs="+", help="only atoms of these classes")
     flag("--sublattices", choices=("auto", "class", "position"), help="what lattice vectors join")
     flag("--no-brightness", action="store_true", help="do not tell bright and dim columns in turn apart")
     flag("--centre", metavar="N", type=int, help="sublattice in the middle of the cage (B); 1")
     flag("--cage", metavar="N", type=int, help="sublattice of the cage around it (A); 0")
     flag("--reach", metavar="CELLS", type=float, help="how far neighbours are taken for strain; 1.6")
-    flag("--reference", metavar="PX", type=float, nargs=4, help="unstrained region: row col row col")
+    flag("--reference", metavar="PX", type=float, nargs="+", help="unstrained region: row col row col ...")
     flag("--map-step", metavar="PX", type=int, help="pixels between points of the maps; 0 = automatic")
     flag("--hspy", action="store_true", help="write the maps for HyperSpy, too")
     add_common(parser)

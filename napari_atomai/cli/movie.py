@@ -23,12 +23,13 @@ Each gets its own folder in DIR: tracks.csv (a line for each sighting), track_en
 transitions.csv, dwell_times.csv, figures (.png) and movie.json.
 """
 
-_OPTIONS = ("drift", "reach", "gap", "shortest", "feature", "states", "frame_time")
+_OPTIONS = ("classes", "drift", "reach", "gap", "shortest", "feature", "states", "frame_time")
 
 
 def add(parser: Any) -> None:
     """Add the arguments to a `napari_atomai.cli.parser.Parser`."""
     flag = parser.flag
+    flag("--classes", metavar="NAME", nargs="+", help="only atoms of these classes")
     flag("--drift", choices=("auto", "atoms", "image", "none"), help="what drift is measured by")
     flag("--reach", metavar="PX", type=float, help="largest way of an atom between two frames")
     flag("--gap", metavar="N", type=int, help="for how many frames an atom may be out of sight; 1")

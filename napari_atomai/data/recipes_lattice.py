@@ -15,6 +15,7 @@ class MeasureLattice(Recipe):
     title: ClassVar[str] = "Measure lattice"
 
     step: Literal["measure_lattice"] = "measure_lattice"
+    classes: tuple[str, ...] = Field((), description="Only atoms of these classes; empty = of all.")
     sublattices: Literal["auto", "class", "position"] = Field(
         "auto", description="Whether lattice vectors join atoms of one class, or any; auto = as fits."
     )
@@ -28,17 +29,17 @@ class MeasureLattice(Recipe):
     )
     reference: tuple[float, ...] = Field(
         (),
-        description="Corners of the region taken as unstrained: row, column, row, column in pixels; "
-        "empty = the average of all atoms.",
+        description="Region taken as unstrained: row, column, row, column ... of two opposite corners of a "
+        "rectangle, or of all corners of a polygon, in pixels; empty = the average of all atoms.",
     )
     map_step: int = Field(0, ge=0, le=256, description="Pixels between points of the maps; 0 = automatic.")
 
     @field_validator("reference")
     @classmethod
-    def _two_corners(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if len(value) not in (0, 4):
-            raise ValueError("two corners have four numbers")
-        if value and (value[0] == value[2] or value[1] == value[3]):
+    def _spans_a_region(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if value and (len(value) < 4 or len(value) % 2):
+            raise ValueError("two corners have four numbers, a polygon two for each corner")
+        if len(value) == 4 and (value[0] == value[2] or value[1] == value[3]):
             raise ValueError("the two corners span no region")
         return value
 
@@ -49,9 +50,10 @@ class FollowAtoms(Recipe):
     title: ClassVar[str] = "Follow atoms"
 
     step: Literal["follow_atoms"] = "follow_atoms"
+    classes: tuple[str, ...] = Field((), description="Only atoms of these classes; empty = of all.")
     drift: Literal["auto", "atoms", "image", "none"] = Field(
         "auto",
-        description="What drift is measured by; auto = the image where there is one, otherwise the atoms.",
+        description="What drift is measured by; auto = the image where there is one, then the atoms.",
     )
     reach: float = Field(
         0.0, ge=0, le=1e4, description="Largest way of an atom between two frames, px; 0 = 0.45 spacings."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ TITLES = MappingProxyType(
 _CLIP = 97  # percentile of the size that fills the scale
 _LONGEST = 3.2  # radii of the circles of atoms: the longest usual arrow
 _WEDGES = 36
+COLOURS = ("#d95f02", "#1b9e77", "#7570b3", "#e7298a")
 
 
 def vector_figure(
@@ -103,27 +105,47 @@ def distance_figure(distances: Vector, steps: NDArray[np.int64], unit: str) -> F
     """Draw histograms of the distances of neighbours along a and b."""
     figure = Figure(figsize=(5.0, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    if len(distances):
-        low, high = np.percentile(distances, [0.5, 99.5])
-        room = 0.1 * (high - low) + 1e-9
-        edges = np.linspace(low - room, high + room, 61).tolist()
-        for step, (name, colour) in enumerate((("a", "#d95f02"), ("b", "#1b9e77"))):
-            values = distances[steps == step]
-            if len(values):
-                label = f"along {name}: {values.mean():.4g} ± {values.std():.2g} {unit}"
-                axes.hist(values, edges, histtype="stepfilled", alpha=0.55, color=colour, label=label)
-        axes.legend(fontsize=8, frameon=False)
+    draw_distances(figure.subplots(), distances, steps, unit)
+    return figure
+
+
+def draw_distances(axes: Any, distances: Vector, steps: NDArray[np.int64], unit: str) -> None:
+    """Draw histograms of the distances of neighbours along a and b on axes of matplotlib."""
+    groups = {}
+    for step, name in enumerate(("a", "b")):
+        values = distances[steps == step]
+        if len(values):
+            groups[f"along {name}: {values.mean():.4g} ± {values.std():.2g} {unit}"] = values
+    draw_histograms(axes, groups)
     axes.set_xlabel(f"distance of neighbours, {unit}")
     axes.set_ylabel("pairs")
-    return figure
+
+
+def draw_histograms(axes: Any, groups: Mapping[str, Vector], colours: Sequence[str] = COLOURS) -> None:
+    """Draw the histogram of each group of values over the same bins, with a legend."""
+    known = {name: values[np.isfinite(values)] for name, values in groups.items()}
+    together = np.concatenate([np.empty(0), *known.values()])
+    if not len(together):
+        return
+    low, high = np.percentile(together, [0.5, 99.5])
+    room = 0.1 * (high - low) + 1e-9 * max(abs(low), abs(high), 1e-3)
+    edges = np.linspace(low - room, high + room, 61).tolist()
+    for (name, values), colour in zip(known.items(), cycle(colours), strict=False):
+        axes.hist(values, edges, histtype="stepfilled", alpha=0.55, color=colour, label=name)
+    axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # room for the legend
+    axes.legend(fontsize=8, frameon=False)
 
 
 def rose_figure(angles: Vector, title: str = "") -> Figure:
     """Draw how often directions (degrees, counter-clockwise from the right) occur, as a rose."""
     figure = Figure(figsize=(3.6, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(subplot_kw={"projection": "polar"})
+    draw_rose(figure.subplots(subplot_kw={"projection": "polar"}), angles, title)
+    return figure
+
+
+def draw_rose(axes: Any, angles: Vector, title: str = "") -> None:
+    """Draw how often directions (degrees) occur on polar axes of matplotlib."""
     known = np.radians(angles[np.isfinite(angles)])
     counts, edges = np.histogram(known % (2 * np.pi), _WEDGES, (0, 2 * np.pi))
     middle, width = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
@@ -131,4 +153,3 @@ def rose_figure(angles: Vector, title: str = "") -> Figure:
     axes.bar(middle, np.sqrt(counts), width, color=hsv_to_rgb([(m / (2 * np.pi), 0.6, 0.85) for m in middle]))
     axes.set_yticks([])
     axes.set_title(f"{title} ({known.size})" if title else str(known.size), fontsize=9)
-    return figure

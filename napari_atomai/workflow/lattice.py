@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipes_lattice import MeasureLattice
-from napari_atomai.errors import BadAtoms
+from napari_atomai.errors import BadAtoms, UnknownOption
 from napari_atomai.stat.class_values import brightness
 from napari_atomai.stat.lattice.cells import CellIntensities, cell_intensities
 from napari_atomai.stat.lattice.fit import Lattice, fit_lattice
@@ -28,12 +29,15 @@ from napari_atomai.stat.lattice.occupancy import (
 from napari_atomai.stat.lattice.ordering import split_by_brightness
 from napari_atomai.stat.lattice.pairs import Pairs, neighbour_pairs
 from napari_atomai.stat.lattice.polarisation import Polarisation, polarisation
+from napari_atomai.stat.lattice.regions import in_region
 from napari_atomai.stat.lattice.strain import Strain, strain
 
 Vector = NDArray[np.float64]
 
 _ERRORS = ("row_sd_px", "col_sd_px")
 _MANY = 0.15
+_EDGE = 0.5  # distances between neighbours
+_PARTS = 4  # of the work on a frame
 
 NO_VALUES = "Vacancies and unusual atoms have no probabilities: there are neither pixels nor intensities."
 """The note of a lattice measured from positions alone."""
@@ -118,43 +122,93 @@ def measuring_lattice(
     Returns
     -------
     list of FrameLattice
-        One for each frame that has atoms.
+        One for each frame whose atoms lie on a lattice; that others do not is said in the notes.
 
     Raises
     ------
     BadAtoms
-        If there are no atoms, or those of a frame lie on no lattice.
+        If there are no atoms, or they lie on no lattice in any frame.
+    UnknownOption
+        If atoms have no such class.
     """
     recipe = recipe or MeasureLattice()
-    frames = np.unique(atoms.frames).tolist()
+    chosen = of_classes(atoms, recipe.classes)
+    frames = np.unique(atoms.frames[chosen]).tolist()
     if not frames:
         raise BadAtoms("There are no atoms.", remedy="Find atoms first, with a lower threshold if need be.")
-    found = []
+    found: list[FrameLattice] = []
+    failed: dict[int, BadAtoms] = {}
     for number, frame in enumerate(frames):
-        yield Progress(number, len(frames), "measuring the lattice")
-        chosen = np.flatnonzero(atoms.frames == frame)
+        mine = chosen[atoms.frames[chosen] == frame]
         pixels = image.frame(frame) if image is not None and frame < image.n_frames else None
-        found.append(_measured(atoms.keep(chosen), chosen, frame, recipe, pixels))
+        try:
+            found.append((yield from _counted(_measured(atoms, mine, recipe, pixels), number, len(frames))))
+        except BadAtoms as error:
+            failed[frame] = error
+    if not found:
+        raise next(iter(failed.values()))
+    if failed:
+        first, reason = next(iter(failed.items()))
+        note = f"{len(failed)} of {len(frames)} frames have no lattice, the first is {first}: {reason}"
+        found[0] = replace(found[0], notes=(note, *found[0].notes))
     yield Progress(len(frames), len(frames), "measuring the lattice")
     return found
 
 
+def of_classes(atoms: Atoms, names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return which atoms are of some classes; all of them where none is named.
+
+    Raises
+    ------
+    UnknownOption
+        If atoms have no such class.
+    """
+    unknown = next((name for name in names if name not in atoms.class_names), None)
+    if unknown is not None:
+        raise UnknownOption("class of these atoms called", unknown, atoms.class_names)
+    wanted = [atoms.class_names.index(name) for name in names]
+    return np.flatnonzero(np.isin(atoms.classes, wanted)) if names else np.arange(len(atoms))
+
+
+def _counted(
+    work: Generator[str, None, FrameLattice], number: int, of: int
+) -> Generator[Progress, None, FrameLattice]:
+    """Tell the parts of the work on one frame as progress of the whole."""
+    for part in itertools.count():
+        try:
+            doing = next(work)
+        except StopIteration as done:
+            result: FrameLattice = done.value
+            return result
+        yield Progress(number * _PARTS + part, of * _PARTS, doing)
+    raise AssertionError
+
+
 def _measured(
-    atoms: Atoms, chosen: NDArray[np.int64], frame: int, recipe: MeasureLattice, pixels: NDArray[Any] | None
-) -> FrameLattice:
+    atoms: Atoms, chosen: NDArray[np.int64], recipe: MeasureLattice, pixels: NDArray[Any] | None
+) -> Generator[str, None, FrameLattice]:
+    """Measure the chosen atoms of a frame, and say before each part what it is."""
+    frame, atoms = int(atoms.frames[chosen[0]]), atoms.keep(chosen)
     unit, step = ("px", (1.0, 1.0)) if atoms.pixel_size is None else ("nm", atoms.pixel_size)
     where, sd = atoms.positions * np.array(step), _errors(atoms, step)
+    yield "fitting the lattice"
     lattice = fit_lattice(where, atoms.classes, by=recipe.sublattices)
     values = _values(atoms, lattice, step, pixels)
     if recipe.brightness and values is not None:
         lattice = split_by_brightness(lattice, where, values)
+    yield "measuring strain"
+    local = local_fits(where, lattice, reach=recipe.reach, sd=sd)
+    strained = strain(where, lattice, reference=_reference(atoms, recipe), reach=recipe.reach, sd=sd)
     polar = None
     if any(len(cell.offsets) > max(recipe.centre, recipe.cage) for cell in lattice.cells):
         polar = polarisation(where, lattice, centre=recipe.centre, cage=recipe.cage, sd=sd)
+    yield "looking for vacancies"
     empty = empty_sites(where, lattice)
     score, probability = np.full((2, len(atoms)), np.nan)
     if values is not None:
         score, probability = outlier_probability(values, where, lattice.sublattice)
+    sure = _empty_probability(empty, where, lattice, step, pixels)
+    yield "measuring cells"
     return FrameLattice(
         frame,
         chosen,
@@ -162,12 +216,12 @@ def _measured(
         step,
         lattice,
         lattice.displacements(where),
-        local_fits(where, lattice, reach=recipe.reach, sd=sd),
-        strain(where, lattice, reference=_reference(atoms, recipe), reach=recipe.reach, sd=sd),
+        local,
+        strained,
         polar,
         neighbour_pairs(where, lattice, sd=sd),
         empty,
-        _empty_probability(empty, where, lattice, step, pixels),
+        sure,
         score,
         probability,
         None if pixels is None else cell_intensities(pixels, atoms.positions, lattice, step=np.array(step)),
@@ -198,16 +252,19 @@ def _errors(atoms: Atoms, step: tuple[float, float]) -> Vector | None:
 def _values(
     atoms: Atoms, lattice: Lattice, step: tuple[float, float], pixels: NDArray[Any] | None
 ) -> Vector | None:
-    if pixels is not None:
-        return brightness(pixels, atoms.positions, lattice.spacing / float(np.mean(step)))
-    return np.asarray(atoms.features["intensity"], np.float64) if "intensity" in atoms.features else None
+    if pixels is None:
+        return np.asarray(atoms.features["intensity"], np.float64) if "intensity" in atoms.features else None
+    spacing = lattice.spacing / float(np.mean(step))
+    values = brightness(pixels, atoms.positions, spacing)
+    # A column that the edge of the image cuts is neither as bright as it is nor as the others are.
+    room = np.minimum(atoms.positions, np.array(pixels.shape) - 1 - atoms.positions).min(axis=1)
+    return np.where(room < _EDGE * spacing, np.nan, values)
 
 
 def _reference(atoms: Atoms, recipe: MeasureLattice) -> NDArray[np.bool_] | None:
     if not recipe.reference:
         return None
-    corners = np.sort(np.array(recipe.reference).reshape(2, 2), axis=0)
-    return np.asarray(((atoms.positions >= corners[0]) & (atoms.positions <= corners[1])).all(axis=1))
+    return in_region(atoms.positions, np.reshape(recipe.reference, (-1, 2)))
 
 
 def _empty_probability(

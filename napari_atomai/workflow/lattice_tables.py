@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
@@ -18,6 +19,7 @@ from napari_atomai.workflow.lattice import FrameLattice
 Vector = NDArray[np.float64]
 
 _MAP_POINTS = 6  # of a map, from one atom to the next
+_ALIKE = 1.3  # corners of a cage are at most this much farther away than the nearest
 
 
 def maps(found: FrameLattice, atoms: Atoms, shape: tuple[int, int], step: int = 0) -> dict[str, Image]:
@@ -40,25 +42,60 @@ def maps(found: FrameLattice, atoms: Atoms, shape: tuple[int, int], step: int = 
         exx, eyy, exy (as shares), rotation (degrees), polarisation_row and _column; NaN where no atoms
         tell. Those that fewer than three atoms tell are left out.
     """
-    where = atoms.positions[found.atoms]
     values = {name: found.strain.columns()[name] for name in COMPONENTS}
     if found.polarisation is not None:
         rows, columns_ = found.polarisation.vectors.T
         values |= {"polarisation_row": rows, "polarisation_column": columns_}
-    every = step or max(1, int(found.lattice.spacing / float(np.mean(found.step)) / _MAP_POINTS))
     units = {"rotation": "°", "polarisation_row": found.unit, "polarisation_column": found.unit}
-    size = None if atoms.pixel_size is None else (atoms.pixel_size[0] * every, atoms.pixel_size[1] * every)
     made = {}
     for name, column in values.items():
-        known = np.isfinite(column)
-        try:
-            pixels = interpolated(where[known], column[known], shape, step=every)
-        except BadAtoms:
-            continue
-        made[name] = replace(
-            Image.from_array(pixels, size, name=name), quantity=name, value_unit=units.get(name, "")
-        )
+        drawn = map_of(column, found, atoms, shape, step, even=name in COMPONENTS)
+        if drawn is not None:
+            made[name] = replace(drawn, name=name, quantity=name, value_unit=units.get(name, ""))
     return made
+
+
+def map_step(found: FrameLattice) -> int:
+    """Return how many pixels lie between points of a map: a sixth of the distance between atoms."""
+    return max(1, int(found.lattice.spacing / float(np.mean(found.step)) / _MAP_POINTS))
+
+
+def map_of(
+    column: Vector,
+    found: FrameLattice,
+    atoms: Atoms,
+    shape: tuple[int, int],
+    step: int = 0,
+    *,
+    even: bool = False,
+) -> Image | None:
+    """Return values (N,) of the atoms of a frame as an image; None where fewer than three atoms tell.
+
+    With `even`, sublattices are averaged first: where they move against each other, as in a domain wall,
+    the strain of each would make the map chequered.
+    """
+    if even:
+        column = _evened(column, atoms.positions[found.atoms], found.lattice.sublattice)
+    known, every = np.isfinite(column), step or map_step(found)
+    size = None if atoms.pixel_size is None else (atoms.pixel_size[0] * every, atoms.pixel_size[1] * every)
+    try:
+        pixels = interpolated(atoms.positions[found.atoms][known], column[known], shape, step=every)
+    except BadAtoms:
+        return None
+    return Image.from_array(pixels, size)
+
+
+def _evened(values: Vector, positions: Vector, sublattice: NDArray[np.int64]) -> Vector:
+    """Return the mean, over all sublattices, of the values of its atoms that are nearest to each atom."""
+    means = []
+    for number in np.unique(sublattice[sublattice >= 0]):
+        mine = np.flatnonzero((sublattice == number) & np.isfinite(values))
+        if len(mine):
+            found = cKDTree(positions[mine]).query(positions, k=np.arange(1, min(4, len(mine)) + 1))
+            away, near = np.asarray(found[0]), np.asarray(found[1], np.int64)
+            nearest = away <= _ALIKE * away[:, :1]
+            means.append((values[mine][near] * nearest).sum(axis=1) / nearest.sum(axis=1))
+    return np.where(np.isfinite(values), np.mean(means, axis=0), np.nan) if means else values
 
 
 def columns(found: FrameLattice, count: int) -> dict[str, NDArray[Any]]:

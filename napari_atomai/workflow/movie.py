@@ -17,6 +17,7 @@ from napari_atomai.locate.neighbours import typical_spacing
 from napari_atomai.stat.movies.drift import drift_of_atoms, measuring_drift, without_drift
 from napari_atomai.stat.movies.linking import Tracks, linking
 from napari_atomai.stat.movies.states import Dwells, Transitions, dwell_times, gaussian_states, transitions
+from napari_atomai.workflow.lattice import of_classes
 
 Vector = NDArray[np.float64]
 
@@ -38,14 +39,18 @@ class Followed:
     ----------
     drift : array, shape (T, 2)
         Of each frame as row, column in pixels.
+    sightings : array of int, shape (N,)
+        Which atoms of the table were followed: all arrays are of those.
     atoms : Atoms
-        Without drift.
+        They, without drift.
     tracks : Tracks
     states : array of int, shape (N,)
         Of each atom; -1 where its feature is not known.
     counted : Transitions
     dwells : Dwells
         In `time_unit`.
+    frame_time : float
+        From frame to frame, in `time_unit`.
     time_unit : str
         "s" or "frames".
     notes : tuple of str
@@ -53,11 +58,13 @@ class Followed:
     """
 
     drift: Vector
+    sightings: NDArray[np.int64]
     atoms: Atoms
     tracks: Tracks
     states: NDArray[np.int64]
     counted: Transitions
     dwells: Dwells
+    frame_time: float
     time_unit: str
     notes: tuple[str, ...]
 
@@ -89,9 +96,11 @@ def following(
     BadAtoms
         If there are no atoms.
     UnknownOption
-        If atoms have no such feature.
+        If atoms have no such feature or class.
     """
     recipe = recipe or FollowAtoms()
+    sightings = of_classes(atoms, recipe.classes)
+    atoms = atoms.keep(sightings)
     if not len(atoms):
         raise BadAtoms("There are no atoms.", remedy="Find atoms first, with a lower threshold if need be.")
     length = max(int(atoms.frames.max()) + 1, image.n_frames if image is not None else 0)
@@ -105,9 +114,8 @@ def following(
     seconds, unit = _frame_time(recipe, image)
     counted = transitions(chosen, states[long], number)
     dwells = dwell_times(chosen, states[long], number, frame_time=seconds)
-    return Followed(
-        drift, still, tracks, states, counted, dwells, unit, _notes(atoms, tracks, drift, counted, length)
-    )
+    notes = _notes(atoms, tracks, drift, counted, length)
+    return Followed(drift, sightings, still, tracks, states, counted, dwells, seconds, unit, notes)
 
 
 def _drift(
@@ -117,7 +125,11 @@ def _drift(
         return np.zeros((length, 2))
     by_image = image is not None and image.n_frames == length
     if image is not None and (recipe.drift == "image" or (recipe.drift == "auto" and by_image)):
-        return (yield from measuring_drift(image))
+        coarse = yield from measuring_drift(image)
+        if recipe.drift == "image":
+            return coarse
+        # From frame to frame errors of the image add up; the atoms are compared with several frames before.
+        return np.asarray(coarse + drift_of_atoms(without_drift(atoms, coarse), frames=length))
     if recipe.drift == "image":
         raise BadAtoms(
             "Drift was to be measured by the image, but there is none.",

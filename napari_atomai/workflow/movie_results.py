@@ -77,15 +77,15 @@ def numbers(found: Followed) -> dict[str, float]:
 
 
 def _sightings(found: Followed, atoms: Atoms) -> Atoms:
-    still = found.atoms.positions
+    still, seen = found.atoms.positions, atoms.keep(found.sightings)
     features = {
-        **atoms.features,
+        **seen.features,
         "track": found.tracks.track,
         "state": found.states,
         "row_without_drift_px": still[:, 0],
         "col_without_drift_px": still[:, 1],
     }
-    return replace(atoms, features=features).keep(found.tracks.order())
+    return replace(seen, features=features).keep(found.tracks.order())
 
 
 def _ends(found: Followed) -> dict[str, Column]:
@@ -143,7 +143,7 @@ def _draw(found: Followed, image: Image | None, folder: Path) -> list[Path]:
     figures = {
         "paths": drawn.path_figure(paths, pixels, size, f"{len(paths)} paths, without drift"),
         "drift": drawn.drift_figure(found.drift),
-        "transitions": drawn.transition_figure(found.counted.probability, found.counted.counts),
+        "transitions": drawn.transition_figure(found.counted),
     }
     for name, figure in figures.items():
         plots.save_figure(figure, folder / f"{name}.png")

@@ -91,15 +91,23 @@ def test_dopants_of_another_class_and_an_alloy_sit_on_the_lattice_of_the_others(
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5])
-def test_a_small_random_alloy_has_the_cell_of_its_positions(share: float) -> None:
+@pytest.mark.parametrize("side", [6, 9, 16])
+def test_a_small_random_alloy_has_the_cell_of_its_positions(share: float, side: int) -> None:
     area = SPACING**2
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        where = SPACING * np.stack(np.meshgrid(np.arange(16.0), np.arange(16.0)), -1).reshape(-1, 2)
+        where = SPACING * np.stack(np.meshgrid(*[np.arange(float(side))] * 2), -1).reshape(-1, 2)
         where = where + rng.normal(0, 0.3, where.shape)
         found = fit_lattice(where, (rng.random(len(where)) < share).astype(int))
-        assert abs(np.linalg.det(found.cells[0].vectors)) == pytest.approx(area, rel=0.01)
+        assert abs(np.linalg.det(found.cells[0].vectors)) == pytest.approx(area, rel=0.02)
         assert (found.sublattice == 0).all()
+
+
+def test_a_small_ordered_crystal_keeps_its_classes_as_sublattices() -> None:
+    where, sites = PROTOTYPES["perovskite 100"].scaled(SPACING).tile((75, 75), 0.2, 0)
+    found = fit_lattice(where, sites)
+    assert len(where) < 40
+    assert np.array_equal(found.sublattice, sites)
 
 
 def test_bright_and_dim_columns_in_turn_become_two_sublattices() -> None:

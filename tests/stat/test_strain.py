@@ -118,6 +118,24 @@ def test_strain_of_an_edge_dislocation_is_the_elastic_solution_away_from_the_cor
         assert np.sqrt(np.mean(off**2)) < 0.1 * np.sqrt(np.mean(true[component][chosen] ** 2))
 
 
+def test_on_the_slip_plane_the_strain_is_the_elastic_one_as_well() -> None:
+    perfect, _ = crystal(angle=0, side=600)
+    moved = perfect.copy()
+    # The solution is taken where atoms come to rest: only there does the crystal close behind the core.
+    for _ in range(100):
+        moved = 0.5 * (perfect + edge_dislocation(moved, SPACING, CENTRE))
+    reference = fit_lattice(perfect).cells[0].vectors
+    found = strain(moved, fit_lattice(moved), reference=reference)
+    true = edge_dislocation_strain(moved, SPACING, CENTRE)
+    away = np.hypot(*(moved - CENTRE).T)
+    slipped = (np.abs(moved[:, 0] - CENTRE[0]) < 1.6 * SPACING) & (moved[:, 1] < CENTRE[1])
+    for component in COMPONENTS:
+        off = (getattr(found, component) - true[component])[slipped & (away > 6 * SPACING) & (away < 240)]
+        assert len(off) > 30
+        largest = 1.4 if component == "rotation" else 0.015  # of the solution, two rows away
+        assert np.sqrt(np.mean(off**2)) < 0.03 * largest
+
+
 def test_twenty_thousand_atoms_take_less_than_two_seconds() -> None:
     where, _ = PROTOTYPES["square"].scaled(SPACING).tile((1985, 1985), 0.3, 0)
     where = where + np.random.default_rng(3).normal(0, 0.2, where.shape)
@@ -212,3 +230,16 @@ def test_lists_are_taken_as_arrays_are() -> None:
         for positions, reference in ((where, vectors), (where.tolist(), vectors.tolist()))
     )
     np.testing.assert_array_equal(of_lists.exx, of_arrays.exx)
+
+
+def test_a_cage_of_two_corners_tells_the_displacement_of_the_atom_between_them() -> None:
+    cage, _ = crystal(angle=0.3, side=200)
+    along = fit_lattice(cage).cells[0].vectors[0]
+    moved = np.array([0.5, -0.3])
+    where = np.concatenate([cage, cage + 0.5 * along + moved])
+    lattice = fit_lattice(where, np.repeat([0, 1], len(cage)))
+    found = polarisation(where, lattice)
+    known = np.isfinite(found.vectors).all(axis=1)
+    assert found.corners == 2
+    assert known.sum() > 0.8 * len(cage)
+    assert found.vectors[known] == pytest.approx(np.tile(moved, (known.sum(), 1)), abs=1e-6)

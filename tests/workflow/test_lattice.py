@@ -20,10 +20,11 @@ from napari_atomai.files.export import read_csv
 from napari_atomai.files.reading import read
 from napari_atomai.simulate.distortions import polar_domains
 from napari_atomai.simulate.lattices import PROTOTYPES
+from napari_atomai.stat.lattice.regions import in_region
 from napari_atomai.workflow.folders import check_owner
 from napari_atomai.workflow.lattice import NO_VALUES, measuring_lattice
 from napari_atomai.workflow.lattice_results import RECORD, write_lattice
-from napari_atomai.workflow.lattice_tables import maps, numbers
+from napari_atomai.workflow.lattice_tables import columns, map_of, maps, numbers
 from napari_atomai.workflow.movie import ONE_FRAME, following
 from napari_atomai.workflow.movie_results import write_movie
 
@@ -129,6 +130,67 @@ def test_a_reference_has_two_corners_that_span_a_region() -> None:
         MeasureLattice.of({"reech": 2})
 
 
+def test_a_polygon_is_a_reference_and_a_rectangle_one_of_its_corners(
+    domains: tuple[Image, Atoms, np.ndarray],
+) -> None:
+    _, atoms, _ = domains
+    box = MeasureLattice(reference=(0, 0, 150, 150))
+    polygon = MeasureLattice(reference=(0, 0, 0, 150, 150, 150, 150, 0))
+    triangle = MeasureLattice(reference=(0, 0, 0, 150, 150, 0))
+    one, other, half = (finish(measuring_lattice(atoms, each))[0] for each in (box, polygon, triangle))
+    assert one.strain.exx == pytest.approx(other.strain.exx, nan_ok=True)
+    here = in_region(atoms.positions, [[0, 0], [0, 150], [150, 0]])
+    assert np.array_equal(here, (atoms.positions.sum(axis=1) < 150))
+    assert np.nanmedian(half.strain.exx[here]) == pytest.approx(0, abs=1e-9)
+    for wrong in ((1.0, 2.0, 3.0), (1.0, 2.0, 3.0, 4.0, 5.0)):
+        with pytest.raises(BadOption, match="two for each corner"):
+            MeasureLattice.of({"reference": wrong})
+
+
+def test_a_map_of_strain_is_not_chequered_where_sublattices_are_strained_differently(
+    domains: tuple[Image, Atoms, np.ndarray],
+) -> None:
+    _, atoms, _ = domains
+    (found,) = finish(measuring_lattice(atoms, MeasureLattice(), domains[0]))
+    even, plain = (map_of(found.strain.exx, found, atoms, (320, 320), 2, even=on) for on in (True, False))
+    inner = (slice(30, 130), slice(30, 130))
+    slopes = [np.abs(np.diff(each.pixels[inner], axis=1)).mean() for each in (even, plain)]
+    assert slopes[0] < 0.7 * slopes[1]
+    same = np.full(len(atoms), 0.01)
+    assert map_of(same, found, atoms, (320, 320), 2, even=True).pixels[inner] == pytest.approx(0.01)
+
+
+def test_only_atoms_of_chosen_classes_are_measured() -> None:
+    kinds = polar_domains(size=320)[0].truth
+    inside = ((kinds.positions > 3) & (kinds.positions < 316)).all(axis=1)
+    named = kinds.keep(inside)
+    (found,) = finish(measuring_lattice(named, MeasureLattice(classes=("A",))))
+    assert np.array_equal(found.atoms, np.flatnonzero(named.classes == 0))
+    assert numbers(found)["sublattices"] == 1
+    assert np.isnan(columns(found, len(named))["exx"][named.classes == 1]).all()
+    with pytest.raises(UnknownOption, match="class"):
+        finish(measuring_lattice(named, MeasureLattice(classes=("C",))))
+    with pytest.raises(BadAtoms, match="no atoms"):
+        finish(measuring_lattice(named.keep(named.classes == 1), MeasureLattice(classes=("A",))))
+
+
+def test_a_frame_without_lattice_is_said_and_the_others_are_measured() -> None:
+    where, _ = PROTOTYPES["square"].scaled(12.0).tile((150, 150), 0.1, 0)
+    few = Atoms.make(
+        np.concatenate([where, where[:4], where]), 0, np.repeat([0, 1, 2], [len(where), 4, len(where)])
+    )
+    found = finish(measuring_lattice(few))
+    assert [part.frame for part in found] == [0, 2]
+    assert "1 of 3 frames have no lattice, the first is 1: There are 4 atoms." in found[0].notes[0]
+
+
+def test_progress_is_told_while_a_frame_is_measured(domains: tuple[Image, Atoms, np.ndarray]) -> None:
+    image, atoms, _ = domains
+    told = list(measuring_lattice(atoms, None, image))
+    assert [each.step for each in told] == [0, 1, 2, 3, 1]
+    assert len({each.message for each in told}) == 5
+
+
 def test_everything_is_written_and_read_back(
     domains: tuple[Image, Atoms, np.ndarray], tmp_path: Path
 ) -> None:
@@ -187,6 +249,27 @@ def test_a_movie_gives_drift_tracks_states_and_dwell_times(tmp_path: Path) -> No
     assert set(back.features["track"].tolist()) == set(range(len(found.tracks)))
     told = json.loads((tmp_path / "movie.json").read_text())
     assert told["measured"]["transitions"] == found.counted.counts.sum()
+
+
+def test_the_atoms_refine_the_drift_that_the_image_tells() -> None:
+    rng = np.random.default_rng(1)
+    sites, _ = PROTOTYPES["square"].scaled(14.0).tile((100, 100), 0.1, -6)
+    drift = np.outer(np.arange(20), [0.7, -0.5])  # in the end farther than half a cell
+    rows, cols = np.arange(100)[:, None], np.arange(100)
+    frames, where = [], []
+    bright = rng.integers(1, 3, len(sites))
+    for shift in drift:
+        seen = sites + shift + rng.normal(0, 0.3, sites.shape)
+        bright = np.where(rng.random(len(sites)) < 0.1, 3 - bright, bright)
+        high = np.exp(-((rows - seen[:, 0]) ** 2) / 18)
+        frames.append((high * bright) @ np.exp(-((cols - seen[:, 1:]) ** 2) / 18))
+        where.append(seen)
+    image = Image(np.stack(frames), (Axis("t"), Axis("y"), Axis("x")))
+    atoms = Atoms.make(np.concatenate(where), 0, np.repeat(np.arange(20), len(sites)))
+    by_both, by_image = (finish(following(atoms, FollowAtoms(drift=by), image)) for by in ("auto", "image"))
+    error, coarse = (np.sqrt(np.mean((each.drift - drift) ** 2)) for each in (by_both, by_image))
+    assert error < min(0.1, 0.7 * coarse)
+    assert len(by_both.tracks) == len(sites)
 
 
 def test_one_frame_and_bare_frames_are_said_and_unknown_features_refused() -> None:

@@ -7,11 +7,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom
 
 from napari_atomai.errors import BadAtoms, BadOption
 from napari_atomai.locate.neighbours import typical_spacing
 from napari_atomai.stat.lattice.indexing import NONE, Indexed, indexed, keys
-from napari_atomai.stat.lattice.translations import agreement, alike, lattice_vectors
+from napari_atomai.stat.lattice.translations import agreeing, alike, lattice_vectors
 
 Vector = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -25,6 +26,8 @@ _HUBER = 1.5
 _RAYLEIGH = 1.1774  # median of a distance in the plane, in standard deviations along an axis
 _LARGER = 1.2  # times the area of another cell
 _CHANCE = 0.75  # of the agreement of classes: in an alloy all vectors agree as well, but for luck
+_TRIED = 1000  # pairs of vectors, of which the best is taken
+_LUCK = 0.01
 _BENT = 0.25  # of the distance between neighbours: no single grid fits such atoms
 
 
@@ -219,11 +222,14 @@ def _first_vectors(
 
 
 def _by_chance(where: Vector, kinds: Integers, own: Vector, plain: Vector, spacing: float) -> bool:
-    """Whether a cell larger than that of the positions keeps classes hardly better than that one does."""
+    """Whether a cell larger than that of the positions keeps classes hardly better, or as luck would."""
     if abs(np.linalg.det(own)) < _LARGER * abs(np.linalg.det(plain)):
         return False
-    better, simple = (agreement(where, kinds, vectors, spacing).min() for vectors in (own, plain))
-    return bool(simple > _CHANCE * better)
+    same, there = agreeing(where, kinds, np.concatenate([own, plain]), spacing)
+    share = same / np.maximum(there, 1)
+    equal = float(((np.unique(kinds, return_counts=True)[1] / len(kinds)) ** 2).sum())
+    luck = _TRIED * float(binom.sf(same[:2].sum() - 1, there[:2].sum(), equal))
+    return bool(share[2:].min() > _CHANCE * share[:2].min() or luck > _LUCK)
 
 
 def fitted(where: Vector, sited: Indexed, vectors: Vector) -> Cell:

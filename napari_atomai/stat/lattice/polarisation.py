@@ -15,6 +15,7 @@ Vector = NDArray[np.float64]
 
 _ALIKE = 1.3  # corners of a cage are at most this much farther away than the nearest
 _FEWEST = 2
+_BESIDE = 1.3  # cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,8 @@ def _cage(cell: Cell, centre: int, cage: int) -> tuple[Vector, float, int]:
     middle = nearest.mean(axis=0)
     radius = np.linalg.norm((nearest - middle) @ cell.vectors, axis=1).max()
     reach = 1.25 * radius / np.linalg.norm(cell.vectors, axis=1).max()
-    return middle, max(float(reach), 1.0), len(nearest)
+    # Two corners do not tell how the cage is deformed: those of the cells beside it do.
+    return middle, max(float(reach), 1.0 if len(nearest) > _FEWEST else _BESIDE), len(nearest)
 
 
 def _one_grain(lattice: Lattice, number: int, offsets: Vector) -> Lattice:

@@ -88,14 +88,16 @@ def lattice_vectors(positions: Vector, classes: Integers, spacing: float) -> Vec
     return reduced(shares.vectors[[a, b]])
 
 
-def agreement(positions: Vector, classes: Integers, vectors: Vector, spacing: float) -> Vector:
-    """Return, for each vector (K, 2), which share (K,) of its atoms it leads to one of the same class."""
+def agreeing(
+    positions: Vector, classes: Integers, vectors: Vector, spacing: float
+) -> tuple[Integers, Integers]:
+    """Return, for each vector (K, 2), how many atoms it leads to one of the same class, and to any."""
     tree, count = cKDTree(positions), len(positions)
     ends = positions + vectors[:, None]
     found = np.asarray(tree.query(ends, distance_upper_bound=TOLERANCE * spacing)[1], np.int64)
     there = found < count
     same = there & (classes[np.minimum(found, count - 1)] == classes)
-    return np.asarray(same.sum(axis=1) / np.maximum(there.sum(axis=1), 1), np.float64)
+    return same.sum(axis=1), there.sum(axis=1)
 
 
 def reduced(vectors: Vector) -> Vector:

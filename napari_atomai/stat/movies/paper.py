@@ -221,7 +221,7 @@ def sum_transitions(
     if plot_results:
         from napari_atomai.plots.movies import transition_figure
 
-        trans_dict["figure"] = transition_figure(counted(total).probability, total)
+        trans_dict["figure"] = transition_figure(counted(total))
     return _probabilities(total)
 
 

@@ -20,6 +20,7 @@ CONFIDENCE = 0.95
 """Of all intervals."""
 
 _PRIOR = 0.5  # Jeffreys
+_FEWEST, _RAREST = 3, 0.001  # sightings of a state, and their share
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,11 @@ def gaussian_states(features: ArrayLike, number: int = 0, *, seed: int = 0) -> t
         )
     spread = values.std(axis=0)
     scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    many = number or suggested_number(evidence_for(scaled, seed))
+    # A state is seen again and again: one sighting far from all others is none, as a dopant would be a class.
+    fewest = max(_FEWEST, _RAREST * len(values))
+    many = number or suggested_number(
+        [each for each in evidence_for(scaled, seed) if each.classes == 1 or each.smallest >= fewest]
+    )
     if many == 1 or not spread.any():
         return np.zeros(len(values), np.int64), np.ones((len(values), 1))
     labels, probabilities = divided(scaled, "gmm", many, seed)
