@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+import napari_atomai
 
 torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'napari-atomai[train]'")
 
@@ -153,6 +158,74 @@ def test_the_local_statistics_of_the_paper() -> None:
 
 
 # The paper tells of these in words; this is how its library is called.
+TRAJECTORIES = """
+import napari_atomai as aoi
+imstack = aoi.stat.imlocal(nn_output, coords, window_size=16, coord_class=1)
+traj = imstack.get_all_trajectories(min_length=4, run_gmm=True, rmax=6, n_components=2)
+trans = imstack.transition_matrix(n_components=2, rmax=6, sum_all_transitions=True)
+"""
+
+
+def test_the_trajectories_of_the_papers_library() -> None:
+    rng = np.random.default_rng(0)
+    sites = np.stack(np.meshgrid([16, 40], [16, 40], indexing="ij"), -1).reshape(-1, 2)
+    rows, cols = np.indices((56, 56))
+    coords, output = {}, np.zeros((6, 56, 56, 1))
+    for frame in range(6):
+        where = sites + rng.normal(0, 0.3, sites.shape)
+        heights = np.where(np.arange(4) == frame % 2, 3.0, 1.0)
+        for height, (row, col) in zip(heights, where, strict=True):
+            output[frame, ..., 0] += height * np.exp(-((rows - row) ** 2 + (cols - col) ** 2) / 8)
+        coords[frame] = np.column_stack([where, np.ones(4)])[rng.permutation(4)]
+    names: dict[str, Any] = {"nn_output": output, "coords": coords}
+    exec(TRAJECTORIES, names)
+    assert [len(path) for path in names["traj"]["trajectories"]] == [6] * 4
+    # Two atoms are bright in turns, so that bright is always followed by dim.
+    bright = int(np.argmax(names["trans"]["gmm_components"].max(axis=(1, 2, 3))))
+    assert names["trans"]["all_transitions"][bright, bright] == 0
+    assert names["trans"]["all_transitions"][bright].sum() == pytest.approx(1)
+
+
+LATENTS = """
+import napari_atomai as aoi
+# Get a stack of image patches from the experimental data or Segmentor output
+window_size=32
+imstack, com, frames = aoi.utils.extract_subimages(nn_output, coords, window_size)
+
+# Initialize rVAE model
+input_dim = (32, 32)
+rvae = aoi.models.rVAE(input_dim)
+
+# Train
+rvae.fit(imstack_train, latent_dim=2, rotation_prior=np.pi/3,
+         training_cycles=100, batch_size=100)
+
+# Visualize the learned manifold
+rvae.manifold2d();
+"""
+
+
+def test_the_papers_autoencoder() -> None:
+    rng = np.random.default_rng(0)
+    sites = np.stack(np.meshgrid(range(24, 200, 40), range(24, 200, 40), indexing="ij"), -1).reshape(-1, 2)
+    angle, (rows, cols) = rng.uniform(-0.5, 0.5, len(sites)), np.indices((208, 208))
+    output = np.zeros((1, 208, 208, 1))
+    for (row, col), turn in zip(sites, angle, strict=True):
+        for side in (-6, 6):
+            away = (rows - row - side * np.sin(turn)) ** 2 + (cols - col - side * np.cos(turn)) ** 2
+            output[0, ..., 0] += (1 + side / 12) * np.exp(-away / 8)
+    coords = {0: np.column_stack([sites, np.zeros(len(sites))])}
+    patches = np.stack([output[0, r - 16 : r + 16, c - 16 : c + 16] for r, c in sites])
+    names: dict[str, Any] = {"nn_output": output, "coords": coords, "imstack_train": patches, "np": np}
+    exec(LATENTS, names)
+    assert names["imstack"].shape == patches.shape
+    found = names["rvae"].encode(names["imstack"]).angle
+    # Rows point down, and angles are counter-clockwise: a partner that is further down is at a negative one.
+    assert np.corrcoef(found, -angle)[0, 1] > 0.99
+    assert names["rvae"].manifold2d().images.shape == (9, 9, 32, 32)
+
+
+# And these.
 GRAPHS = """
 import napari_atomai as aoi
 map_dict = {0: "C", 1: "Si"}
@@ -181,3 +254,42 @@ def test_the_graphs_and_structures_of_the_papers_library(
     assert [len(cluster) for cluster in names["clusters"]] == [16]
     assert len(names["atoms"]) == len(where)
     assert [path.name for path in tmp_path.iterdir()] == ["POSCAR"]
+
+
+SUPPLEMENT = """
+import napari_atomai as aoi
+trainer = aoi.trainers.SegTrainer("Unet", nb_classes=3)
+trainer.compile_trainer((images, labels, images_test, labels_test), training_cycles=5, swa=True)
+trained = trainer.run()
+nn_output = aoi.predictors.SegPredictor(trained).predict(expdata)
+"""
+
+
+def test_the_low_level_words_of_the_papers_library(names: dict[str, Any]) -> None:
+    exec(SUPPLEMENT, names)
+    assert names["nn_output"].shape == (40, 8, 8, 3)
+
+
+def _there(name: str) -> bool:
+    """Whether a dotted name can be reached from the package."""
+    parts, here = name.split("."), "napari_atomai"
+    found: Any = importlib.import_module(here)
+    for part in parts:
+        here = f"{here}.{part}"
+        if hasattr(found, part):
+            found = getattr(found, part)
+        elif importlib.util.find_spec(here) is not None:
+            found = importlib.import_module(here)
+        else:
+            return False
+    return True
+
+
+def test_what_the_table_of_the_docs_names_is_there() -> None:
+    table = (Path(__file__).parents[1] / "docs" / "paper.md").read_text()
+    rooms = {path.stem for path in Path(napari_atomai.__file__).parent.iterdir()}
+    here = [row.split("|")[2] for row in table.splitlines() if row.startswith("|")]
+    named = {name for cell in here for name in re.findall(r"`([a-z]\w*(?:\.\w+)+)", cell)}
+    ours = sorted(name for name in named if name.split(".")[0] in rooms)
+    assert len(ours) > 30
+    assert [name for name in ours if not _there(name)] == []

@@ -24,11 +24,12 @@ Each file gets its own folder in DIR:
   loadings.csv     one line per atom: id, row_px, col_px, x_nm, y_nm, loading_1 ..., component
   map_1.tif ...    loading of each component between the atoms, calibrated; NaN where no atom is near
   components.tif   the components as pictures; components.png, maps.png
+  maps.hspy        the maps, for HyperSpy
   scree.csv        share of the variance in each principal component; scree.png
   components.json  how it came about
 """
 
-_OPTIONS = ("method", "components", "window", "around", "offset")
+_OPTIONS = ("method", "components", "window", "grid", "around", "offset")
 
 
 def add(parser: Any) -> None:
@@ -37,6 +38,7 @@ def add(parser: Any) -> None:
     flag("--method", choices=("pca", "ica", "nmf", "gmm"), help="pca when left out")
     flag("--components", metavar="N", type=int, help="how many; 4 when left out, 0 = as the noise allows")
     flag("--window", metavar="NM", type=float, help="side of the windows, in px where nothing is calibrated")
+    flag("--grid", metavar="NM", type=float, help="windows so far apart on a grid, not around atoms")
     flag("--around", metavar="CLASS", help="only around the atoms of this class")
     flag("--offset", metavar="V", type=float, help="added to all pixels, for nmf of negative ones")
     flag("--atoms", metavar="CSV", type=Path, help="atoms that find or segment wrote, for a single FILE")

@@ -15,7 +15,9 @@ from napari_atomai.cli import (
     components,
     elit,
     imspec,
+    latent,
     lattice,
+    local_order,
     movie,
     replay,
     rings,
@@ -197,10 +199,12 @@ def build_parser() -> Parser:
         (train, "teach a finder from corrections"),
         (elit, "let an ensemble teach itself on files"),
         (replay, "do on other files what a recipe tells"),
+        (latent, "what varies in the motifs of files, without labels"),
         (lattice, "strain, polarisation and vacancies of files"),
         (movie, "drift, tracks and states of the atoms of movies"),
         (components, "components of what lies around the atoms of files, and their maps"),
         (unmix, "component spectra and maps of spectrum images"),
+        (local_order, "which lattice is where in files, by Fourier transforms of windows"),
     ):
         name = part.__name__.rpartition(".")[2]
         part.add(commands.add_parser(name, help=what, description=f"{what}.", epilog=part.EXAMPLES))

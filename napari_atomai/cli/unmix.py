@@ -23,6 +23,7 @@ Each file gets its own folder in DIR:
   spectra.csv      one line per channel: its energy, then every component
   map_1.tif ...    how much of each component is where, calibrated
   unmixed.png      spectra over their maps
+  maps.hspy        the maps, for HyperSpy
   scree.csv        share of the variance in each principal component; scree.png
   unmixed.json     how it came about
 """

@@ -16,9 +16,10 @@ from pydantic import (
 )
 
 from napari_atomai.data.recipe_base import Recipe as Recipe
+from napari_atomai.data.recipes_latent import CutPatches, LearnLatents
 from napari_atomai.data.recipes_lattice import FollowAtoms, MeasureLattice
 from napari_atomai.data.recipes_segment import SegmentImage
-from napari_atomai.data.recipes_statistics import LocalStatistics, Unmix
+from napari_atomai.data.recipes_statistics import LocalOrder, LocalStatistics, Unmix
 from napari_atomai.data.recipes_structure import BuildStructure, ExportStructure, FindRings, Relax
 from napari_atomai.errors import BadOption
 
@@ -102,9 +103,12 @@ Step = Annotated[
     | Relax
     | ExportStructure
     | LocalStatistics
+    | LocalOrder
     | Unmix
     | MeasureLattice
-    | FollowAtoms,
+    | FollowAtoms
+    | CutPatches
+    | LearnLatents,
     Field(discriminator="step"),
 ]
 

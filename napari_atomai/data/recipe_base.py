@@ -39,5 +39,11 @@ class Recipe(BaseModel):
                 f"Option {where!r} of {cls.title!r} is {first['input']!r}: {first['msg']}."
                 if where
                 else f"Options of {cls.title!r} exclude each other: {first['msg']}.",
-                remedy=cls.model_fields[where].description or "" if where in cls.model_fields else "",
+                remedy=_help(cls, first["loc"]),
             ) from error
+
+
+def _help(kind: type[Recipe], where: tuple[int | str, ...]) -> str:
+    """Return what is said of an option, also where a part of its value is wrong."""
+    field = kind.model_fields.get(str(where[0])) if where else None
+    return (field.description if field is not None else "") or ""

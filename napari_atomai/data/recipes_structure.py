@@ -66,6 +66,11 @@ class BuildStructure(Recipe):
     )
     repeat: float = Field(4.0, gt=0, le=100, description="Columns: distance of atoms along the beam, Å.")
     thickness: float = Field(4.0, gt=0, le=1000, description="Columns: thickness of the specimen, Å.")
+    prototype: str = Field(
+        "",
+        description="Columns: file (CIF ...) with the unit cell of the crystal, seen along its third vector, "
+        "that tells how atoms are stacked; empty = one atom each repeat.",
+    )
     vacuum: float = Field(15.0, ge=0, le=200, description="Empty space along the beam, Å.")
 
 

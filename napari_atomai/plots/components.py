@@ -76,6 +76,28 @@ def components_figure(found: Decomposed, where: Matrix | None = None, *, pixel_s
     return figure
 
 
+def order_figure(found: Decomposed, edges: tuple[float, float, float, float], unit: str) -> Figure:
+    """Draw Fourier amplitudes (K, v, u) over their frequencies.
+
+    Parameters
+    ----------
+    found : Components
+        Of windows that slide over an image.
+    edges : (left, right, bottom, top)
+        Frequencies at the edges of a picture, in `unit`; rows go down.
+    unit : str
+        "1/nm", or "1/pixel".
+    """
+    figure, (cells,) = _grid(len(found.components), 1, wide=1.2)
+    with plain():
+        for k, (axes, picture) in enumerate(zip(cells, found.components, strict=True)):
+            axes.imshow(np.sqrt(np.abs(picture)), cmap="magma", extent=edges)
+            axes.set_title(f"{k + 1}: {found.explained[k]:.1%}", fontsize=9)
+            axes.set_xlabel(unit, fontsize=8)
+            axes.tick_params(labelsize=7)
+    return figure
+
+
 def maps_figure(maps: Matrix, pixel_size: Size = None) -> Figure:
     """Draw maps of loadings (K, y, x), each with its colours; NaN stays white.
 

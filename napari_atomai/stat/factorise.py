@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,9 @@ Matrix = NDArray[Any]
 
 CYCLES = 1000
 _SWEEPS = 4  # of the small problem for each pass over the samples, which costs most
-_LOOK_BACK = 10  # cycles over which the error must still have sunk
-_TOLERANCE = 1e-4
+_LOOK_BACK, _LAST = 10, 3  # cycles over which the error must still have sunk: projected, and of the samples
+_TOLERANCE = 1e-5  # of the error, by which a cycle must lower it
+_SPARE = 10  # directions that are followed beyond those asked for
 _TINY = 1e-12
 
 
@@ -28,7 +30,9 @@ def factorising(
 
     Alternating passes with several cheap sweeps for each product with the samples (accelerated HALS, Gillis
     and Glineur, 10.1162/NECO_a_00256), begun from the singular vectors (NNDSVD, Boutsidis and Gallopoulos,
-    10.1016/j.patcog.2007.09.010), so that the result depends on the samples and hardly on the seed.
+    10.1016/j.patcog.2007.09.010), so that the result depends on the samples and hardly on the seed. Most
+    cycles are done on the samples projected onto their strongest directions, where they cost little (Tepper
+    and Sapiro, 10.1109/TSP.2016.2516971); the last ones, until nothing sinks, on the samples themselves.
 
     Parameters
     ----------
@@ -39,7 +43,7 @@ def factorising(
     seed : int
         Of the singular vectors, which are found by random projection.
     cycles : int
-        Most passes.
+        Most passes over the projection, and over the samples.
 
     Yields
     ------
@@ -62,17 +66,56 @@ def factorising(
     _check(rows)
     rows = rows.settled()
     whole = rows.squared()
-    loadings, components = _begun(rows, count, seed)
+    sketch = _projected(rows, count, seed)
+    factors = _begun(sketch, count)
+    factors, _, _ = yield from _cycling(sketch, whole, factors, cycles, _LOOK_BACK)
+    (loadings, components), error, converged = yield from _cycling(rows, whole, factors, cycles, _LAST)
+    return loadings, components, error, converged
+
+
+class Table(Protocol):
+    """What is factorised: samples (N, F), or what stands for them."""
+
+    def times(self, matrix: Matrix) -> Matrix:
+        """Return samples @ matrix, for a matrix (F, K)."""
+        ...
+
+    def turned_times(self, matrix: Matrix) -> Matrix:
+        """Return samples.T @ matrix, for a matrix (N, K)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Sketch:
+    """Samples projected onto their strongest directions: scores (N, w) times axes (w, F)."""
+
+    scores: Matrix
+    axes: Matrix
+
+    def times(self, matrix: Matrix) -> Matrix:
+        result: Matrix = self.scores @ (self.axes @ matrix)
+        return result
+
+    def turned_times(self, matrix: Matrix) -> Matrix:
+        result: Matrix = ((matrix.T @ self.scores) @ self.axes).T
+        return result
+
+
+def _cycling(
+    table: Table, whole: float, factors: tuple[Matrix, Matrix], cycles: int, look_back: int
+) -> Generator[Progress, None, tuple[tuple[Matrix, Matrix], float, bool]]:
+    """Better loadings and components in turns until the error sinks no more."""
+    loadings, components = factors
     errors: list[float] = []
     converged = False
     while len(errors) < cycles and not converged:
-        loadings = _swept(loadings, rows.times(components.T), components @ components.T)
-        cross, gram = rows.turned_times(loadings), loadings.T @ loadings
+        loadings = _swept(loadings, table.times(components.T), components @ components.T)
+        cross, gram = table.turned_times(loadings), loadings.T @ loadings
         components = _swept(components.T, cross, gram).T
         errors.append(_error(whole, components, cross, gram))
-        converged = _settled(errors)
+        converged = _settled(errors, look_back)
         yield Progress(len(errors), cycles, "non-negative components", {"error": errors[-1]})
-    return loadings, components, errors[-1], converged
+    return (loadings, components), errors[-1], converged
 
 
 def _check(rows: Rows) -> None:
@@ -93,11 +136,11 @@ def _error(whole: float, components: Matrix, cross: Matrix, gram: Matrix) -> flo
     return float(np.sqrt(max(whole - explained, 0.0) / whole))
 
 
-def _settled(errors: list[float]) -> bool:
-    if len(errors) <= _LOOK_BACK:
+def _settled(errors: list[float], look_back: int) -> bool:
+    if len(errors) <= look_back:
         return False
-    before = errors[-1 - _LOOK_BACK]
-    return before - errors[-1] <= _TOLERANCE * max(before, 1e-6)
+    before = errors[-1 - look_back]
+    return before - errors[-1] <= look_back * _TOLERANCE * max(before, 1e-6)
 
 
 def _swept(factor: Matrix, cross: Matrix, gram: Matrix) -> Matrix:
@@ -110,8 +153,9 @@ def _swept(factor: Matrix, cross: Matrix, gram: Matrix) -> Matrix:
     return factor
 
 
-def _begun(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix]:
-    left, right = singular_vectors(rows, count, seed)
+def _begun(sketch: _Sketch, count: int) -> tuple[Matrix, Matrix]:
+    turned, values, right = np.linalg.svd(sketch.scores, full_matrices=False)
+    left, right = turned[:, :count] * values[:count], (right @ sketch.axes)[:count]
     # A Python number: a NumPy one would turn single into double precision, at twice the time.
     floor = 0.01 * float(np.sqrt(abs(float((left @ right.mean(axis=1)).mean())) / count))
     loadings, components = np.empty_like(left), np.empty_like(right)
@@ -124,15 +168,14 @@ def _begun(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix]:
     return np.maximum(loadings, floor), np.maximum(components, floor)
 
 
-def singular_vectors(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix]:
-    """Return left (N, count) with the singular values, and right (count, F) singular vectors.
+def _projected(rows: Rows, count: int, seed: int) -> _Sketch:
+    """Project samples onto somewhat more than so many of their strongest directions.
 
     By random projection and two power passes (Halko, Martinsson and Tropp, 10.1137/090771806).
     """
-    width = min(count + 10, *rows.shape)
+    width = min(count + _SPARE, *rows.shape)
     start = np.random.default_rng(seed).standard_normal((rows.shape[1], width)).astype(np.float32)
     for _ in range(2):
         basis, _ = np.linalg.qr(rows.times(start))
         start, _ = np.linalg.qr(rows.turned_times(basis))
-    left, values, right = np.linalg.svd(rows.times(start), full_matrices=False)
-    return left[:, :count] * values[:count], (right @ start.T)[:count]
+    return _Sketch(rows.times(start), np.ascontiguousarray(start.T))

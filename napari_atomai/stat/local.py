@@ -11,6 +11,7 @@ from napari_atomai.errors import BadOption
 from napari_atomai.prepare.patches import extract_subimages
 from napari_atomai.prepare.places import Coordinates
 from napari_atomai.stat.components import Components, decompose, mixture_with_axes, shaped
+from napari_atomai.stat.movies import paper
 from napari_atomai.stat.rows import as_rows
 from napari_atomai.stat.scree import scree
 
@@ -206,6 +207,44 @@ class imlocal:
     def suggested_number(self) -> int:
         """Return how many principal components stand above noise (parallel analysis)."""
         return scree(self.imgstack)[1]
+
+    get_trajectory = staticmethod(paper.get_trajectory)
+    renumerate_classes = staticmethod(paper.renumerate_classes)
+
+    def get_all_trajectories(
+        self,
+        min_length: int = 0,
+        run_gmm: bool = False,
+        rmax: float = 10,
+        *,
+        n_components: int = 5,
+        covariance: str = "diag",
+        random_state: int = 1,
+    ) -> dict[str, Any]:
+        """Follow all atoms, one to one, from whichever frame they appear in (`stat.get_all_trajectories`)."""
+        return paper.get_all_trajectories(
+            self,
+            min_length,
+            run_gmm,
+            rmax,
+            n_components=n_components,
+            covariance=covariance,
+            random_state=random_state,
+        )
+
+    def transition_matrix(
+        self,
+        n_components: int,
+        covariance: str = "diag",
+        random_state: int = 1,
+        rmax: float = 10,
+        min_length: int = 0,
+        sum_all_transitions: bool = False,
+    ) -> dict[str, Any]:
+        """Follow all atoms and count how the classes of their patches change (`stat.transition_matrix`)."""
+        return paper.transition_matrix(
+            self, n_components, covariance, random_state, rmax, min_length, sum_all_transitions
+        )
 
     def _decomposed(
         self, method: str, count: int, seed: int, plot: bool, cycles: int = 1000, offset: float = 0.0

@@ -14,7 +14,9 @@ from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadImage, BadOption
 from napari_atomai.stat.components import Components, decomposing
 from napari_atomai.stat.rows import Matrix
+from napari_atomai.stat.scree import scree, suggested_number
 
+_MOST = 12  # components that are suggested
 _BATCH = 1 << 24  # bytes of windows transformed at once
 
 
@@ -32,6 +34,10 @@ class LocalOrder:
         Of the rows and columns of a component: in 1/nm, or cycles per pixel (unit "1/pixel").
     window, step : (int, int)
         Rows and columns in pixels.
+    shares : array
+        Of the variance, in each principal component, falling.
+    suggested : int
+        How many of them stand above noise.
     """
 
     components: Components
@@ -39,6 +45,17 @@ class LocalOrder:
     frequencies: tuple[Axis, Axis]
     window: tuple[int, int]
     step: tuple[int, int]
+    shares: Matrix
+    suggested: int
+
+    @property
+    def edges(self) -> tuple[float, float, float, float]:
+        """Frequencies at the left, right, bottom and top edge of a component."""
+        (top, bottom), (left, right) = (
+            (axis.offset - axis.scale / 2, axis.offset + axis.scale * (count - 0.5))
+            for axis, count in zip(self.frequencies, self.components.components.shape[1:], strict=True)
+        )
+        return left, right, bottom, top
 
 
 def local_order(
@@ -77,7 +94,7 @@ def ordering(
     image : Image, shape (y, x)
         One frame.
     n_components : int
-        How many.
+        How many; 0 = as many as stand above noise, at most 12.
     window : (rows, columns), optional
         Pixels; an eighth of the shorter side, from 32 to 128, where left out.
     step : (rows, columns), optional
@@ -103,13 +120,13 @@ def ordering(
         If the options do not fit it.
     """
     pixels = _picture(image)
-    sides = window or _usual_window(pixels.shape)
-    steps = step or (max(1, sides[0] // 4), max(1, sides[1] // 4))
-    _check(pixels.shape, sides, steps, zoom)
+    sides, steps = window_and_step(pixels.shape, window, step, zoom)
     amplitudes, middle = _amplitudes(pixels, sides, steps, zoom)
     yield Progress(0, 0, f"components of {amplitudes.shape[0] * amplitudes.shape[1]} windows")
     samples = amplitudes.reshape(-1, *amplitudes.shape[2:])
-    found = yield from decomposing(samples, method, n_components, seed=seed)
+    shares, above = scree(samples, seed=seed)
+    number = n_components or min(suggested_number(method, above), _MOST)
+    found = yield from decomposing(samples, method, number, seed=seed)
     maps = found.loadings.T.reshape(-1, *amplitudes.shape[:2])
     return LocalOrder(
         found,
@@ -117,6 +134,8 @@ def ordering(
         _frequencies(image, sides, middle),
         sides,
         steps,
+        shares,
+        above,
     )
 
 
@@ -133,9 +152,24 @@ def _picture(image: Image) -> NDArray[np.float32]:
     return pixels
 
 
-def _usual_window(shape: tuple[int, ...]) -> tuple[int, int]:
+def window_and_step(
+    shape: tuple[int, ...],
+    window: tuple[int, int] | None = None,
+    step: tuple[int, int] | None = None,
+    zoom: float = 2.0,
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the windows, and the step from one to the next, that `ordering` takes for an image.
+
+    Raises
+    ------
+    BadOption
+        If they do not fit it.
+    """
     side = int(np.clip(min(shape) // 8, 32, 128))
-    return side, side
+    sides = window or (side, side)
+    steps = step or (max(1, sides[0] // 4), max(1, sides[1] // 4))
+    _check(shape, sides, steps, zoom)
+    return sides, steps
 
 
 def _check(shape: tuple[int, ...], sides: tuple[int, int], steps: tuple[int, int], zoom: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from napari_atomai.data.image import Image
 from napari_atomai.files.atomic import write_text
 from napari_atomai.files.export import write_csv, write_tiff
+from napari_atomai.files.writing import write_hspy
 from napari_atomai.workflow.components import Surroundings
 from napari_atomai.workflow.folders import begin, table
+from napari_atomai.workflow.local_order import OrderMaps
 from napari_atomai.workflow.unmix import Spectra
 
 COMPONENTS = "components.json"
@@ -20,11 +23,14 @@ COMPONENTS = "components.json"
 UNMIXED = "unmixed.json"
 """Name of the record of `write_spectra`."""
 
+ORDER = "local_order.json"
+"""Name of the record of `write_order`."""
+
 _MAPS = "map_[0-9]*.tif"
 
 
 def write_surroundings(found: Surroundings, folder: str | Path) -> list[Path]:
-    """Write loadings.csv, scree.csv, components.tif, map_1.tif ..., three figures, and components.json.
+    """Write loadings.csv, scree.csv, components.tif, map_1.tif ..., maps.hspy, figures, and components.json.
 
     Positions in loadings.csv are in pixels and nm; maps are (y, x), of a movie (t, y, x), and NaN where no
     atom is near. Figures show the first frame.
@@ -44,15 +50,12 @@ def write_surroundings(found: Surroundings, folder: str | Path) -> list[Path]:
     pictures = found.components.components.astype(np.float32)
     write_tiff(pictures, folder / "components.tif", found.image.pixel_size)
     names = ["loadings.csv", "components.tif", *_write_scree(found.shares, folder)]
-    first = []
-    for k in range(len(pictures)):
-        loading = found.map(k)
-        first.append(loading.frame(0))
-        names.append(_write_map(loading, k, folder))
+    maps = [found.map(k) for k in range(len(pictures))]
+    names += _write_maps(maps, folder)
     size = found.image.pixel_size
     figures = {
         "components.png": components_figure(found.components, pixel_size=size),
-        "maps.png": maps_figure(np.stack(first), size if size is None else loading.pixel_size),
+        "maps.png": maps_figure(np.stack([one.frame(0) for one in maps]), size and maps[0].pixel_size),
         "scree.png": scree_figure(found.shares, found.suggested),
     }
     for name, figure in figures.items():
@@ -62,7 +65,7 @@ def write_surroundings(found: Surroundings, folder: str | Path) -> list[Path]:
 
 
 def write_spectra(found: Spectra, folder: str | Path) -> list[Path]:
-    """Write spectra.csv, scree.csv, map_1.tif ..., two figures, and unmixed.json.
+    """Write spectra.csv, scree.csv, map_1.tif ..., maps.hspy, two figures, and unmixed.json.
 
     The first column of spectra.csv is the position of each channel, the others are the components.
 
@@ -81,8 +84,7 @@ def write_spectra(found: Spectra, folder: str | Path) -> list[Path]:
     rows = np.column_stack([unmixed.energy, unmixed.spectra.T]).tolist()
     write_text(table(heads, rows), folder / "spectra.csv")
     names = ["spectra.csv", *_write_scree(found.shares, folder)]
-    for k, pixels in enumerate(unmixed.maps.pixels):
-        names.append(_write_map(Image(pixels, unmixed.maps.axes[1:]), k, folder))
+    names += _write_maps(maps_of(unmixed.maps), folder)
     figures = {
         "unmixed.png": spectra_figure(
             unmixed.energy,
@@ -99,15 +101,61 @@ def write_spectra(found: Spectra, folder: str | Path) -> list[Path]:
     return [folder / name for name in (*names, *figures, UNMIXED)]
 
 
+def write_order(found: OrderMaps, folder: str | Path) -> list[Path]:
+    """Write amplitudes.hspy, scree.csv, map_1.tif ..., maps.hspy, three figures, and local_order.json.
+
+    amplitudes.hspy has the Fourier amplitudes of the components with their axes in 1/nm.
+
+    Raises
+    ------
+    SaveFailed
+        If a file could not be written.
+    """
+    from napari_atomai.plots import save_figure
+    from napari_atomai.plots.components import maps_figure, order_figure, scree_figure
+
+    order, folder = found.order, Path(folder)
+    begin(folder, ORDER, (_MAPS,))
+    amplitudes = Image(
+        order.components.components.astype(np.float32),
+        (order.maps.axes[0], *order.frequencies),
+        name=f"{found.image.name}: amplitudes",
+    )
+    write_hspy([amplitudes], folder / "amplitudes.hspy", overwrite=True)
+    maps = maps_of(order.maps)
+    names = ["amplitudes.hspy", *_write_scree(order.shares, folder), *_write_maps(maps, folder)]
+    figures = {
+        "amplitudes.png": order_figure(order.components, order.edges, order.frequencies[0].unit),
+        "maps.png": maps_figure(np.asarray(order.maps.pixels), maps[0].pixel_size),
+        "scree.png": scree_figure(order.shares, order.suggested),
+    }
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    write_text(found.record.to_json(), folder / ORDER)
+    return [folder / name for name in (*names, *figures, ORDER)]
+
+
 def _write_scree(shares: NDArray[np.float64], folder: Path) -> list[str]:
     rows = list(enumerate(shares.tolist(), 1))
     write_text(table(("component", "share_of_variance"), rows), folder / "scree.csv")
     return ["scree.csv"]
 
 
-def _write_map(loading: Image, component: int, folder: Path) -> str:
-    name = f"map_{component + 1}.tif"
-    pixels = np.asarray(loading.pixels, np.float32)
-    pages = pixels if pixels.ndim == 2 else pixels.reshape(-1, *pixels.shape[-2:])
-    write_tiff(pages, folder / name, loading.pixel_size)
-    return name
+def maps_of(stack: Image) -> list[Image]:
+    """Return maps (K, y, x) one by one."""
+    return [
+        Image(pixels, stack.axes[1:], name=f"{stack.name}: component {k + 1}", quantity=stack.quantity)
+        for k, pixels in enumerate(np.asarray(stack.pixels, np.float32))
+    ]
+
+
+def _write_maps(maps: Sequence[Image], folder: Path) -> list[str]:
+    """Write each map as TIFF, and all of them for HyperSpy; return the names."""
+    names = []
+    for k, loading in enumerate(maps):
+        names.append(f"map_{k + 1}.tif")
+        pixels = np.asarray(loading.pixels, np.float32)
+        pages = pixels if pixels.ndim == 2 else pixels.reshape(-1, *pixels.shape[-2:])
+        write_tiff(pages, folder / names[-1], loading.pixel_size)
+    write_hspy(maps, folder / "maps.hspy", overwrite=True)
+    return [*names, "maps.hspy"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,15 +71,14 @@ def unmixing_spectra(image: Image, recipe: Unmix | None = None) -> Generator[Pro
         If no channel lies between the energies, or there are more components than spectra.
     """
     recipe = recipe or Unmix()
-    counts = image.pixels.dtype.kind in "bu"
-    noise = recipe.noise if recipe.noise != "auto" else ("poisson" if counts else "uniform")
+    noise = _noise_of(image, recipe)
     if recipe.offset and noise == "poisson":
         raise BadOption(
             f"An offset of {recipe.offset:g} is not possible with noise of counts.",
             why="Such noise follows from the counts themselves.",
             remedy="Choose uniform noise, or leave the offset out.",
         )
-    window = None if recipe.low == recipe.high else (recipe.low, recipe.high)
+    window = _window_of(recipe)
     yield Progress(0, 0, "how many components")
     shares, suggested = spectra_scree(image, window=window, noise=noise)
     unmixed = yield from unmixing(
@@ -93,6 +93,36 @@ def unmixing_spectra(image: Image, recipe: Unmix | None = None) -> Generator[Pro
     done = recipe.model_copy(update={"noise": noise})
     record = new_record(image, (), notes=(*image.notes, *_notes(unmixed)))
     return Spectra(unmixed, shares, suggested, image, record.model_copy(update={"steps": (done,)}))
+
+
+def suggesting_spectra(
+    image: Image, recipe: Unmix | None = None
+) -> Generator[Progress, None, tuple[NDArray[np.float64], int, int]]:
+    """Find how many components a spectrum image has; parameters are those of `unmixing_spectra`.
+
+    Returns
+    -------
+    shares : array
+        Of the variance, in each principal component, falling.
+    number : int
+        How many components the recipe's method would be asked for.
+    above : int
+        How many principal components stand above noise.
+    """
+    recipe = recipe or Unmix()
+    yield Progress(0, 0, "how many components")
+    shares, above = spectra_scree(image, window=_window_of(recipe), noise=_noise_of(image, recipe))
+    return shares, min(suggested_number(recipe.method, above), MOST), above
+
+
+def _noise_of(image: Image, recipe: Unmix) -> Literal["uniform", "poisson"]:
+    if recipe.noise != "auto":
+        return recipe.noise
+    return "poisson" if image.pixels.dtype.kind in "bu" else "uniform"
+
+
+def _window_of(recipe: Unmix) -> tuple[float, float] | None:
+    return None if recipe.low == recipe.high else (recipe.low, recipe.high)
 
 
 def spectrum_images(images: Sequence[object]) -> list[Image]:

@@ -61,3 +61,24 @@ def test_a_picture_has_no_spectra_and_stops_no_other(image: Path, shared_data: P
     ratios = [table[n][lanthanum].max() / table[n].mean() for n in table.dtype.names[1:]]
     assert sorted(ratios)[-1] > 2.5 * sorted(ratios)[-2]  # one component is the layer with lanthanum
     assert main([*line, "--dataset", "4"]) == FAILED
+
+
+def test_local_order_is_mapped_and_options_that_are_not_possible_are_refused(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["local_order", str(image), "--out", str(tmp_path / "out"), "--pixel-size", "0.02", "-q"]
+    assert main([*line, "--components", "2", "--window", "0.64"]) == FINE
+    record = Record.from_json((tmp_path / "out" / "image" / "local_order.json").read_text())
+    assert record.measured["window_rows_px"] == 32
+    assert len(list((tmp_path / "out" / "image").glob("map_*.tif"))) == 2
+    assert main([*line, "--zoom", "0"]) == USAGE
+    assert main([*line, "--window", "50", "--overwrite"]) == FAILED
+    assert "do not fit" in capsys.readouterr().err
+
+
+def test_windows_can_lie_on_a_grid(image: Path, tmp_path: Path) -> None:
+    line = ["components", str(image), "--grid", "12", "--window", "15", "--components", "2", "-q"]
+    assert main([*line, "--out", str(tmp_path / "out")]) == FINE
+    table = read_csv(tmp_path / "out" / "image" / "loadings.csv")
+    assert len(table) == 100
+    assert (tmp_path / "out" / "image" / "maps.hspy").exists()

@@ -102,3 +102,29 @@ def test_bad_requests_are_refused_in_words() -> None:
         made.gmm(99)
     with pytest.raises(BadOption, match="n_components_pca"):
         made.pca_gmm(3, [1, 2])
+
+
+def test_the_trajectories_of_imlocal_are_those_of_the_functions() -> None:
+    rng = np.random.default_rng(2)
+    sites = np.stack(np.meshgrid([14, 34], [14, 34], indexing="ij"), -1).reshape(-1, 2)
+    rows, cols = np.indices((48, 48))
+    tables, pictures, order = {}, [], np.arange(4)
+    for frame in range(8):
+        where = sites + 0.1 * frame
+        height = np.where((order + frame) % 4 < 2, 3.0, 1.0)[:, None, None]
+        spots = np.exp(-((rows - where[:, :1, None]) ** 2 + (cols - where[:, 1:, None]) ** 2) / 8)
+        pictures.append((height * spots).sum(axis=0))
+        tables[frame] = np.column_stack([where, np.zeros(4)])[rng.permutation(4)]
+    made = imlocal(np.stack(pictures)[..., None], tables, window_size=12)
+    found = made.transition_matrix(2, rmax=3, sum_all_transitions=True)
+    assert [path.shape for path in found["trajectories"]] == [(8, 3)] * 4
+    # Each atom is bright for two frames, then dim for two: each state is followed by both as often.
+    assert found["all_transitions"] == pytest.approx(np.full((2, 2), 0.5), abs=0.15)
+    plain = made.get_all_trajectories(min_length=7, rmax=3)
+    for one, other in zip(plain["trajectories"], found["trajectories"], strict=True):
+        assert np.array_equal(one[:, :2], other[:, :2])
+    assert not made.get_all_trajectories(min_length=8, rmax=3)["trajectories"]
+    path, frames = made.get_trajectory(tables, (14, 34), 3)
+    assert np.allclose(path[:, :2], sites[1] + 0.1 * np.arange(8)[:, None])
+    assert np.array_equal(frames, np.arange(8))
+    assert made.renumerate_classes([5, 2, 5]).tolist() == [1, 0, 1]

@@ -251,3 +251,12 @@ def test_gaussian_states_are_ordered_and_their_number_is_found() -> None:
         gaussian_states([1.0, np.nan])
     with pytest.raises(BadOption, match="9 states of 2 atoms"):
         gaussian_states([1.0, 2.0], 9)
+
+
+def test_one_sighting_far_from_all_others_is_no_state() -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(50, 4, 1500), rng.normal(110, 5, 800), [3.0]])
+    states, _ = gaussian_states(values)
+    assert np.bincount(states).tolist() == [1501, 800]
+    rare = np.concatenate([values[:-1], rng.normal(250, 3, 30)])
+    assert np.bincount(gaussian_states(rare)[0]).tolist() == [1500, 800, 30]

@@ -17,7 +17,8 @@ from napari_atomai.data.recipe import LocalStatistics, Record
 from napari_atomai.errors import BadAtoms, BadImage, BadOption, UnknownOption
 from napari_atomai.files.export import read_csv
 from napari_atomai.workflow.component_results import write_surroundings
-from napari_atomai.workflow.components import surrounding, window_of
+from napari_atomai.workflow.component_windows import grid_of, window_of
+from napari_atomai.workflow.components import suggesting, surrounding
 from napari_atomai.workflow.folders import check_owner
 
 pytest.importorskip("sklearn")
@@ -132,3 +133,45 @@ def test_what_cannot_be_decomposed_is_refused_in_words(scene: tuple[Image, Atoms
     refused(BadAtoms, "frame 3", dataclasses.replace(atoms, frames=atoms.frames + 3))
     with pytest.raises(BadImage, match=r"offset of 200"):
         finish(surrounding(Image.from_array(image.pixels * 0 - 200.0), LocalStatistics(method="nmf"), atoms))
+
+
+def test_windows_on_a_grid_need_no_atoms_and_cover_the_image(
+    scene: tuple[Image, Atoms, np.ndarray],
+) -> None:
+    image, _, _ = scene
+    recipe = LocalStatistics(method="pca", components=2, grid=SIDE * NM, window=0.84)
+    found = finish(surrounding(image, recipe))
+    assert found.components.components.shape == (2, 21, 21)
+    assert found.record.notes == image.notes  # no window left the image
+    where = found.atoms.positions
+    assert np.array_equal(where, np.rint(where))
+    assert where.min() >= 10
+    assert where.max() <= CELLS * SIDE - 11
+    assert np.array_equal(np.unique(np.diff(np.unique(where[:, 0]))), [SIDE])
+    right = where[:, 1] > CELLS * SIDE / 2 + SIDE
+    left = where[:, 1] < CELLS * SIDE / 2 - SIDE
+    loading = found.components.loadings[:, 0]
+    assert abs(np.mean(loading[right]) - np.mean(loading[left])) > 3 * np.std(loading[left])
+    assert len(np.unique(grid_of(image, 0.4).positions, axis=0)) == len(grid_of(image, 0.4))
+
+
+def test_a_grid_lies_in_every_frame_and_a_class_of_it_is_refused(
+    scene: tuple[Image, Atoms, np.ndarray],
+) -> None:
+    image, _, _ = scene
+    movie = Image.from_array(np.stack([image.pixels, image.pixels]), NM)
+    grid = grid_of(movie, 0.4)
+    assert np.array_equal(np.bincount(grid.frames), [len(grid_of(image, 0.4))] * 2)
+    with pytest.raises(BadOption, match="no class"):
+        LocalStatistics.of({"grid": 0.4, "around": "A"})
+    with pytest.raises(BadOption, match="finer than the pixels"):
+        grid_of(image, 0.01)
+
+
+def test_the_number_is_suggested_without_decomposing(scene: tuple[Image, Atoms, np.ndarray]) -> None:
+    image, atoms, _ = scene
+    decomposed = finish(surrounding(image, LocalStatistics(method="nmf", components=0), atoms))
+    shares, number, above = finish(suggesting(image, LocalStatistics(method="nmf"), atoms))
+    assert number == len(decomposed.components.components) == decomposed.suggested + 1
+    assert above == decomposed.suggested
+    assert np.array_equal(shares, decomposed.shares)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from napari_atomai.plugin.panels.spectrum_curves import (
 from napari_atomai.plugin.panels.spectrum_layout import SpectrumForm
 from napari_atomai.plugin.panels.spectrum_live import LiveSpectrum
 from napari_atomai.plugin.panels.spectrum_tools import move_energies, moved
+from napari_atomai.plugin.panels.spectrum_window import EnergyMap
 from napari_atomai.plugin.panels.widgets import scrolled
 from napari_atomai.plugin.shown import frame_shape
 from napari_atomai.plugin.slots import worded
@@ -57,6 +59,7 @@ class SpectrumPanel(Panel):
         self.form = SpectrumForm(viewer.layers)
         self.form.plot.canvas.follow(viewer)
         self.live = LiveSpectrum(viewer, self)
+        self.map = EnergyMap(viewer, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scrolled(self.form))
@@ -82,6 +85,10 @@ class SpectrumPanel(Panel):
         form.remove_button.clicked.connect(self._on_remove)
         form.export_button.clicked.connect(self._on_export)
         form.stop_button.clicked.connect(self._on_stop)
+        form.mapped.toggled.connect(form.plot.window.switch)
+        form.plot.window.changed.connect(self._on_window)
+        form.tools.changed.connect(self._on_background)
+        self.map.told.connect(self.say)
         form.plot.picked.connect(live.go_to)
         form.plot.position_picked.connect(self._on_position)
         live.ready.connect(self._on_spectrum)
@@ -99,13 +106,26 @@ class SpectrumPanel(Panel):
 
     def show_spectrum(self, spectrum: Spectrum) -> None:
         """Add a spectrum or a line scan to the list and show it alone; one that is listed is shown again."""
-        known = next((one for one in self.entries if not one.live and same(one.spectrum, spectrum)), None)
-        entry = known or Entry(spectrum, self._colour())
-        if known is None:
-            self.entries.append(entry)
+        entry = self._listed(spectrum)
         for one in self.entries:
             one.shown = one is entry
         self._list(self.entries.index(entry))
+
+    def show_spectra(self, spectra: Sequence[Spectrum]) -> None:
+        """Add spectra to the list and show them together, without what was there; they have one scale."""
+        wanted = [self._listed(spectrum) for spectrum in spectra]
+        for one in self.entries:
+            one.shown = any(one is entry for entry in wanted)
+        self.live.on = False
+        if wanted:
+            self._list(self.entries.index(wanted[0]))
+
+    def _listed(self, spectrum: Spectrum) -> Entry:
+        known = next((one for one in self.entries if not one.live and same(one.spectrum, spectrum)), None)
+        if known is None:
+            known = Entry(spectrum, self._colour())
+            self.entries.append(known)
+        return known
 
     def export(self, path: Path) -> None:
         """Write what is plotted: a .csv of the numbers, else the figure.
@@ -218,6 +238,18 @@ class SpectrumPanel(Panel):
         if path:
             suffix = "" if Path(path).suffix else kind.partition("*")[2].rstrip(")")
             self.export(Path(path + suffix))
+
+    @worded("making a map")
+    def _on_window(self, low: float, high: float) -> None:
+        layer = self.form.picker.layer()
+        if layer is not None:
+            before = self.form.tools.taken_off()
+            self.map.ask(layer, (low, high), self.form.plot.drawing.unit, before)
+
+    def _on_background(self) -> None:
+        window = self.form.plot.window
+        if window.on and window.limits is not None:
+            self._on_window(*window.limits)
 
     @worded("moving the energies")
     def _on_shift(self, shift: float) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_atomai.data.image import UNCALIBRATED, Axis
+from napari_atomai.data.image import UNCALIBRATED, Axis, Image
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.plugin.panels.spectrum_plot import Curve, Drawing, LineMap
-from napari_atomai.stat.spectra import spectrum_at
+from napari_atomai.stat.spectra import spectral_axis, spectrum_at
 
 COLOURS = ("#56B4E9", "#E69F00", "#2FBF8F", "#CC79A7", "#E8743B", "#9F8CE8")
 """Told apart by the colour-blind, on dark and on white; the first is the image's."""
@@ -152,6 +152,13 @@ def values_in_words(spectra: Sequence[Spectrum]) -> str:
         return "value"
     quantity = first.quantity or "value"
     return f"{quantity} ({first.value_unit})" if first.value_unit else quantity
+
+
+def energies_in(image: Image, window: tuple[float, float], unit: str) -> tuple[float, float]:
+    """Return a window of energies in the unit of a spectrum image's axis."""
+    axis = image.axes[spectral_axis(image)]
+    factor = _EV[unit] / _EV[axis.unit] if unit in _EV and axis.unit in _EV else 1.0
+    return window[0] * factor, window[1] * factor
 
 
 def _axis_name(axis: Axis) -> str:

@@ -46,6 +46,11 @@ class SpectrumForm(QWidget):
         self.more = QCheckBox("Tools")
         self.more.setToolTip("Edges of elements, a background before an edge, calibration of energies")
         self.more.toggled.connect(self.tools.setVisible)
+        self.mapped = QCheckBox("Map")
+        self.mapped.setToolTip(
+            "Drag a window of energies on the plot: a map of what lies in it is laid over the image. With "
+            "Tools, Subtract the background, the power law before the edge is taken off each spectrum."
+        )
         self.status = StatusLine()
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Stop reading spectra")
@@ -61,7 +66,7 @@ class SpectrumForm(QWidget):
         layout.addWidget(self.plot, stretch=1)
         layout.addLayout(_row(self.status, self.stop_button))
         layout.addWidget(self.list)
-        layout.addLayout(_row(self.log, self.normalise, self.more))
+        layout.addLayout(_row(self.log, self.normalise, self.mapped, self.more))
         layout.addWidget(self.tools)
         layout.addLayout(_row(self.keep_button, self.remove_button, self.export_button))
         self.say("")
@@ -129,6 +134,7 @@ class SpectrumForm(QWidget):
     def show_image(self, shape: tuple[int, int] | None, pixel: tuple[int, int]) -> None:
         """Offer what an image of so many rows and columns allows; None: no image."""
         self.mode.setEnabled(shape is not None)
+        self.mapped.setEnabled(shape is not None)
         self.form.setRowVisible(self.pixel_box, shape is not None and self.mode.currentText() == PIXEL)
         if shape is not None:
             for spin, most, value in zip((self.row, self.column), shape, pixel, strict=True):

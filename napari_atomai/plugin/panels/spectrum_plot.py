@@ -79,6 +79,9 @@ class SpectrumPlot(QWidget):
         self._hand: tuple[float, tuple[float, float]] | None = None
         self._dragging = False
         self._lines: dict[str, Any] = {}
+        from napari_atomai.plugin.panels.spectrum_window import EnergyWindow  # it knows this module
+
+        self.window = EnergyWindow(self)
         self.canvas = PlotCanvas()
         self.canvas.setMinimumHeight(190)
         # Not the size matplotlib would like: the panel has to fit beside others.
@@ -111,6 +114,7 @@ class SpectrumPlot(QWidget):
         """Draw curves; a zoom stays while it is still about the same energies."""
         if (drawing.unit, _extent(drawing)) != (self.drawing.unit, _extent(self.drawing)):
             self._zoom = None
+            self.window.forget()
         self.drawing = drawing
         self._lines = {}
         self.canvas.split(drawing.above is not None)
@@ -131,6 +135,7 @@ class SpectrumPlot(QWidget):
         self._draw_map()
         self._draw_edges()
         self._draw_marker()
+        self.window.draw()
         self._fit()
 
     def show_marker(self, energy: float | None) -> None:
@@ -149,6 +154,10 @@ class SpectrumPlot(QWidget):
         """Write the figure, without what belongs to the mouse."""
         self._vertical("cursor", None, _CURSOR)
         self.canvas.save(path)
+
+    def extent(self) -> tuple[float, float]:
+        """Return the lowest and the highest energy there is."""
+        return _extent(self.drawing)
 
     def limits(self) -> tuple[float, float]:
         """Return the energies at the left and right edge."""
@@ -227,6 +236,8 @@ class SpectrumPlot(QWidget):
             return
         if self._hand is not None:
             self._pull(event)
+        elif self.window.drag(float(event.xdata)):
+            pass
         elif self._dragging and event.inaxes is self.canvas.axes:
             self.picked.emit(float(event.xdata))
         self._vertical("cursor", float(event.xdata), _CURSOR)
@@ -265,6 +276,8 @@ class SpectrumPlot(QWidget):
             self.reset()
         elif event.inaxes is self.canvas.upper and event.button == 1:
             self.position_picked.emit(float(event.ydata))
+        elif event.button == 1 and self.window.press(float(event.xdata)):
+            pass
         elif event.button == 1 and self.marker is not None:
             self._dragging = True
             self.picked.emit(float(event.xdata))
@@ -273,6 +286,7 @@ class SpectrumPlot(QWidget):
 
     def _on_release(self, _event: Any) -> None:
         self._hand, self._dragging = None, False
+        self.window.release()
 
     def _pull(self, event: Any) -> None:
         start, (low, high) = self._hand or (event.x, self.limits())

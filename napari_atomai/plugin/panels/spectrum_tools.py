@@ -67,6 +67,11 @@ class SpectrumTools(QWidget):
         except AtomAIError as error:
             return drawing, str(error)
 
+    def taken_off(self) -> tuple[float, float] | None:
+        """Return the window of the background, in the unit of the plot, where it is to be taken off."""
+        low, high = self.low.value(), self.high.value()
+        return (low, high) if self.subtract.isChecked() and high > low else None
+
     def _with_background(self, drawing: Drawing) -> Drawing:
         curves, off = [], self.subtract.isChecked()
         for curve in drawing.curves:
