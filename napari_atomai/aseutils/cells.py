@@ -238,6 +238,13 @@ def _with_images(atoms: Atoms, reach: float = 4.0) -> Atoms:
     return atoms + images
 
 
+def colours_and_radii(atoms: Atoms) -> tuple[Vector, Vector]:
+    """Return the usual red, green, blue (N, 3) from 0 to 1 and covalent radius (N,) in Å of each atom."""
+    from ase.data.colors import jmol_colors
+
+    return np.asarray(jmol_colors[atoms.numbers], float), np.asarray(covalent_radii[atoms.numbers], float)
+
+
 def with_notes(structure: Structure, notes: Sequence[str]) -> Structure:
     """Return a structure with more sentences."""
     return dataclasses.replace(structure, notes=(*structure.notes, *notes))

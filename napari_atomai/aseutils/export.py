@@ -189,11 +189,20 @@ def _reader(name: str) -> Read:
     return read
 
 
+def _periodic(atoms: Atoms) -> Atoms:
+    """Return a structure as CIF and PDB know only: one that repeats; ASE leaves out other cells."""
+    repeated = atoms.copy()
+    repeated.pbc = True
+    return repeated
+
+
 def _write_cif(path: Path, atoms: Atoms) -> None:
     # In P1, whatever symmetry there is: positions from an image have none.
-    periodic = atoms.copy()
-    periodic.pbc = True
-    ase.io.write(path, periodic, format="cif", wrap=False)
+    ase.io.write(path, _periodic(atoms), format="cif", wrap=False)
+
+
+def _write_pdb(path: Path, atoms: Atoms) -> None:
+    ase.io.write(path, _periodic(atoms), format="proteindatabank")
 
 
 def _write_lammps(path: Path, atoms: Atoms) -> None:
@@ -240,9 +249,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "extxyz": Format(".xyz", "extended XYZ", _writer("extxyz"), _reader("extxyz"), 1e-7, True),
         "lammps": Format(".data", "LAMMPS data", _write_lammps, _read_lammps, 1e-5, turned=True),
         "espresso": Format(".in", "Quantum ESPRESSO input", _write_espresso, _reader("espresso-in"), 1e-6),
-        "pdb": Format(
-            ".pdb", "PDB", _writer("proteindatabank"), _reader("proteindatabank"), 1e-3, turned=True
-        ),
+        "pdb": Format(".pdb", "PDB", _write_pdb, _reader("proteindatabank"), 1e-3, turned=True),
         "db": Format(".db", "ASE database", _write_db, _read_db, 1e-10, True),
     }
 )

@@ -36,6 +36,7 @@ def add(parser: Any) -> None:
     for name, (kind, words) in _NUMBERS.items():
         flag(f"--{name}", metavar="N", type=kind, help=words)
     flag("--definition", choices=("faces", "shortest paths"), help="what a ring is; faces when left out")
+    flag("--ring-centres", action="store_true", help="the points are ring centres: put atoms between them")
     flag("--pixel-size", metavar="NM", type=float, help="size of a pixel in nm, in place of the file's")
     flag("--overwrite", action="store_true", help="replace results of another input in DIR")
     flag("-q", "--quiet", action="store_true", help="say only what failed")
@@ -74,17 +75,21 @@ def _one(path: Path, folder: Path, args: argparse.Namespace, speaker: Speaker) -
     from napari_atomai.data.recipes_structure import FindRings
     from napari_atomai.graphx.defects import summary
     from napari_atomai.workflow.ring_results import check_folder, write_rings
-    from napari_atomai.workflow.rings import finding_rings
+    from napari_atomai.workflow.rings import BETWEEN, atoms_between, finding_rings
 
     try:
         source = atoms_from(path, args.pixel_size, quiet=args.quiet)
         if not args.overwrite:
             check_folder(folder, source.record.input)
-        elements = elements_from(args.element or ["C"], source.atoms.class_names)
+        atoms, record = source.atoms, source.record
+        if args.ring_centres:
+            atoms = atoms_between(atoms)
+            record = record.model_copy(update={"notes": (*record.notes, BETWEEN)})
+        elements = elements_from(args.element or ["C"], atoms.class_names)
         recipe = FindRings.of({**_options(args), "elements": elements})
-        found = finished(finding_rings(source.atoms, recipe), path.name, quiet=args.quiet)
-        record = source.record.model_copy(update={"steps": (*source.record.steps, recipe)})
-        write_rings(found, source.atoms, record, folder, image=source.image)
+        found = finished(finding_rings(atoms, recipe), path.name, quiet=args.quiet)
+        record = record.model_copy(update={"steps": (*record.steps, recipe)})
+        write_rings(found, atoms, record, folder, image=source.image)
     except Exception as error:  # noqa: BLE001 - the other files must not suffer from this one
         return speaker.failed(path.name, error)
     for note in dict.fromkeys(note for part in found for note in part.notes):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the parser knows this module
     from napari_atomai.aseutils.cells import Structure
     from napari_atomai.aseutils.relax import Relaxed
     from napari_atomai.cli.atoms_from import Source
+    from napari_atomai.data.recipes_structure import BuildStructure
 
 EXPORT_EXAMPLES = """examples:
   napari-atomai export results/scan/atoms.csv --element C --format poscar --out run/POSCAR
@@ -23,8 +24,8 @@ EXPORT_EXAMPLES = """examples:
   napari-atomai export atoms.csv --element C --vasp-run --out run
 
 FILE is an image, whose atoms are found first, or a table of atoms that find or segment wrote.
-The file is read back and compared before it counts as saved. --vasp-run writes POSCAR, INCAR and KPOINTS
-into the folder --out.
+The file is read back and compared before it counts as saved; a record of how it came about lies beside it,
+as PATH.json. --vasp-run writes POSCAR, INCAR and KPOINTS into the folder --out.
 """
 RELAX_EXAMPLES = """examples:
   napari-atomai relax run/POSCAR --out relaxed
@@ -41,6 +42,7 @@ _BUILD: dict[str, tuple[type, str]] = {
     "third": (str, "along the beam: flat sheet, layer heights or columns"),
     "repeat": (float, "columns: distance of atoms along the beam, Å"),
     "thickness": (float, "columns: thickness of the specimen, Å"),
+    "prototype": (str, "columns: file (CIF ...) with the unit cell that tells how atoms are stacked"),
     "vacuum": (float, "empty space along the beam, Å"),
 }
 _RELAX: dict[str, tuple[type, str]] = {
@@ -99,11 +101,16 @@ def export(args: argparse.Namespace) -> int:
     from napari_atomai.aseutils.run_inputs import write_vasp_run
     from napari_atomai.cli.atoms_from import atoms_from
     from napari_atomai.cli.find import Speaker
+    from napari_atomai.data.recipes_structure import ExportStructure
+    from napari_atomai.files.atomic import write_text
 
     kind = "poscar" if args.vasp_run else files.known_kind(args.format or files.kind_of(args.out))
     written = args.out / "POSCAR" if args.vasp_run else args.out
-    _check_free([written], overwrite=args.overwrite)
-    built = _built(atoms_from(args.file, args.pixel_size, quiet=args.quiet), args)
+    record = written.with_name(f"{written.name}.json")
+    _check_free([written, record], overwrite=args.overwrite)
+    source = atoms_from(args.file, args.pixel_size, quiet=args.quiet)
+    recipe = _recipe(source, args)
+    built = _built(source, recipe)
     speaker = Speaker(quiet=args.quiet, verbose=args.verbose)
     for note in built.notes:
         speaker.note(note)
@@ -112,20 +119,27 @@ def export(args: argparse.Namespace) -> int:
         write_vasp_run(built.atoms, args.out, args.file.stem)
     else:
         files.write_structure(built.atoms, args.out, kind)
+    steps = (*source.record.steps, recipe, ExportStructure.of({"format": kind}))
+    notes = (*source.record.notes, *built.notes)
+    write_text(source.record.model_copy(update={"steps": steps, "notes": notes}).to_json(), record)
     _say(f"{built.atoms.get_chemical_formula()} -> {args.out}, read back and the same", args)
     return 0
 
 
-def _built(source: Source, args: argparse.Namespace) -> Structure:
+def _recipe(source: Source, args: argparse.Namespace) -> BuildStructure:
     from napari_atomai.cli.atoms_from import elements_from
     from napari_atomai.data.recipes_structure import BuildStructure
-    from napari_atomai.workflow.structure import structure_of
 
     given = {name: getattr(args, name) for name in _BUILD if getattr(args, name) is not None}
     elements = elements_from(args.element, source.atoms.class_names)
-    recipe = BuildStructure.of({**given, "elements": elements, "periodic": args.periodic})
+    return BuildStructure.of({**given, "elements": elements, "periodic": args.periodic})
+
+
+def _built(source: Source, recipe: BuildStructure) -> Structure:
+    from napari_atomai.workflow.structure import structure_of
+
     shape = None if source.image is None else source.image.frame(recipe.frame).shape
-    plane = [[shape[0], 0], [0, shape[1]]] if args.periodic and shape is not None else None
+    plane = [[shape[0], 0], [0, shape[1]]] if recipe.periodic and shape is not None else None
     return structure_of(source.atoms, recipe, plane=plane)
 
 

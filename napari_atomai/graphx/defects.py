@@ -37,6 +37,7 @@ OTHER = "other"
 _HONEYCOMB = 6
 _RARE = 0.2  # an element with no more than this share of the atoms is foreign
 _REACH = 3.5  # ring spacings between dislocations of one boundary
+_MANY = 8  # unusual rings in a row make a boundary where defects have no names
 _LONG = 3.0  # times as long as wide is a chain
 _PER_ROOT_AREA = 1.0746  # distance of neighbouring hexagons over the root of their area
 
@@ -91,7 +92,7 @@ def find_defects(rings: Rings, usual: int = 0) -> list[Defect]:
     pairs = pairs[unusual[pairs].all(axis=1)]
     groups = _groups(np.flatnonzero(unusual), pairs, len(rings))
     named = [(group, _name(rings.sizes[group], _within(pairs, group), usual)) for group in groups]
-    found = [_defect(rings, group, kind) for group, kind in _with_boundaries(rings, named)]
+    found = [_defect(rings, group, kind) for group, kind in _with_boundaries(rings, named, usual)]
     return sorted(found, key=lambda each: -len(each.rings)) + _substitutions(rings)
 
 
@@ -134,8 +135,10 @@ def _name(sizes: Integers, pairs: Integers, usual: int) -> str:
     return OTHER if not paired else "dislocations (5-7)"
 
 
-def _with_boundaries(rings: Rings, named: list[tuple[Integers, str]]) -> list[tuple[Integers, str]]:
-    """Join dislocations that lie in a row to grain boundaries."""
+def _with_boundaries(
+    rings: Rings, named: list[tuple[Integers, str]], usual: int
+) -> list[tuple[Integers, str]]:
+    """Join dislocations in a row to grain boundaries; where defects have no names, many groups of any."""
     from scipy.spatial import cKDTree
 
     loose = [i for i, (_, kind) in enumerate(named) if kind.startswith("dislocation") or kind == OTHER]
@@ -151,6 +154,8 @@ def _with_boundaries(rings: Rings, named: list[tuple[Integers, str]]) -> list[tu
         joined = np.concatenate([named[i][0] for i in row])
         counts = Counter(rings.sizes[joined].tolist())
         balanced = min(counts[5], counts[7]) >= 3 and counts[5] + counts[7] >= 0.7 * len(joined)
+        if usual != _HONEYCOMB:
+            balanced = len(joined) >= _MANY
         if balanced and _elongated(rings.centres[joined]):
             result.append((joined, BOUNDARY))
         else:

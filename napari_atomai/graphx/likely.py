@@ -9,8 +9,10 @@ Vector = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-_FIRM = 1.1  # of the sum of the radii: a side of a triangle no longer than this is believed
-_OFF = np.deg2rad([40, 15])  # how far a stretched bond may point aside of the gap its ends leave: at a ...
+_FIRM = 1.1  # of the sum of the radii: a side of a triangle no longer than this is believed ...
+_NEAR = 1.25  # unless both its ends have more neighbours within this than they may have
+_BENT = np.deg2rad(37)  # how far the gaps at both ends of a stretched bond may lie aside of it, to one side
+_OFF = np.deg2rad([40, 15])  # the same where only one end has a gap: at a ...
 _AT = (1.2, 1.5)  # ... length over the sum of radii of these
 
 
@@ -36,7 +38,9 @@ def likely(pairs: Integers, relative: Vector, vectors: Vector, limits: Vector, t
     array of bool, shape (P,)
     """
     doubtful = np.isfinite(limits)[pairs].all(axis=1)
-    third = doubtful & _closes_triangle(pairs, relative, relative > _FIRM, np.ones(len(pairs), bool))
+    near = np.bincount(pairs[relative <= _NEAR].ravel(), minlength=len(limits))
+    asked = (relative > _FIRM) | (near > limits)[pairs].all(axis=1)
+    third = doubtful & _closes_triangle(pairs, relative, asked, np.ones(len(pairs), bool))
     kept = ~third
     kept[kept] = within_valence(pairs[kept], relative[kept], limits)
     stretched = np.flatnonzero(kept & (relative > tolerance))
@@ -103,7 +107,11 @@ def _closes_triangle(pairs: Integers, length: Vector, asked: Flags, among: Flags
 
 
 def _points_aside(pairs: Integers, relative: Vector, vectors: Vector, kept: Flags, which: Integers) -> Flags:
-    """Tell which bonds point aside of the gap that the others of their ends leave; long ones may less."""
+    """Tell which bonds point aside of the gaps that the others of their ends leave.
+
+    Noise turns the gaps of both ends of a bond to opposite sides as often as to the same. Two atoms at the
+    rim of a vacancy have theirs towards its middle, both on one side of the line between them: 60 degrees.
+    """
     if not len(which):
         return np.zeros(0, bool)
     touched = np.zeros(int(pairs.max()) + 1, bool)
@@ -111,19 +119,25 @@ def _points_aside(pairs: Integers, relative: Vector, vectors: Vector, kept: Flag
     _, bonds = incident(pairs, kept & touched[pairs].any(axis=1), len(touched))
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     off = np.stack([_off(pairs, unit, bonds, which, end) for end in (0, 1)])
-    known = np.isfinite(off)
-    mean = np.where(known, off, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return np.asarray(mean > np.interp(relative[which], _AT, _OFF))
+    known = np.asarray(np.isfinite(off).all(axis=2))
+    together = np.linalg.norm(np.where(known[:, :, None], off, 0.0).sum(axis=0), axis=1)
+    return np.asarray(together > np.where(known.all(axis=0), _BENT, np.interp(relative[which], _AT, _OFF)))
 
 
 def _off(pairs: Integers, unit: Vector, bonds: Integers, which: Integers, end: int) -> Vector:
-    """Return the angle between bonds, as they leave one end, and the gap its others leave; NaN: not two."""
+    """Return the angle from bonds, as they leave one end, to the gap that its others leave; NaN: not two.
+
+    As vectors (K, D) across the bonds: they tell the side.
+    """
     atom = pairs[which, end]
     around = bonds[atom]
     others = (around >= 0) & (around != which[:, None])
     sense = np.where(pairs[around, 0] == atom[:, None], 1.0, -1.0)
     gap = -(unit[around] * (sense * others)[:, :, None]).sum(axis=1)
-    length = np.linalg.norm(gap, axis=1)
-    along = np.einsum("ij,ij->i", gap, unit[which]) * (1 if end == 0 else -1)
-    angle = np.arccos(np.clip(along / np.maximum(length, 1e-12), -1, 1))
-    return np.where((others.sum(axis=1) == 2) & (length > 0.3), angle, np.nan)
+    leaving = unit[which] * (1 if end == 0 else -1)
+    along = np.einsum("ij,ij->i", gap, leaving)
+    across = gap - along[:, None] * leaving
+    aside = np.linalg.norm(across, axis=1)
+    angle = np.arctan2(aside, along) / np.maximum(aside, 1e-12)
+    sure = (others.sum(axis=1) == 2) & (np.hypot(aside, along) > 0.3)
+    return np.where(sure[:, None], angle[:, None] * across, np.nan)

@@ -84,6 +84,15 @@ class Rings:
         """How many rings each atom belongs to."""
         return np.bincount(self.atoms, minlength=len(self.bonds.positions)).astype(np.int64)
 
+    def corners(self) -> Vector:
+        """Return where the members lie (M, D), in Å; rings that cross a periodic border are whole."""
+        where = self.bonds.positions[self.atoms]
+        if self.bonds.cell is None:
+            return where
+        away = where - np.repeat(self.centres, self.sizes, axis=0)
+        nearest: Vector = where - np.rint(away @ np.linalg.pinv(self.bonds.cell)) @ self.bonds.cell
+        return nearest
+
     def neighbours(self) -> Integers:
         """Return pairs (P, 2) of rings that share a bond."""
         following = np.arange(1, len(self.atoms) + 1)

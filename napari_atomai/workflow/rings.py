@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,23 @@ from numpy.typing import NDArray
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipes_structure import FindRings
-from napari_atomai.errors import UnknownOption
+from napari_atomai.errors import BadOption, UnknownOption
 from napari_atomai.graphx.bonds import find_bonds
-from napari_atomai.graphx.defects import Defect, find_defects
-from napari_atomai.graphx.radii import bond_length
+from napari_atomai.graphx.centres import between, is_triangular
+from napari_atomai.graphx.defects import Defect, find_defects, summary
+from napari_atomai.graphx.radii import VALENCES, bond_length
 from napari_atomai.graphx.rings import Rings, find_rings
 from napari_atomai.graphx.scale import estimated_scale
 
 Vector = NDArray[np.float64]
+
+RING_CENTRES = (
+    "The points form a triangular lattice, as the centres of rings do: atoms with three bonds each form a "
+    "honeycomb. Put atoms between the points, or find them again with the other contrast (dark or bright)."
+)
+"""Said of points that are no atoms."""
+BETWEEN = "Atoms were put between every three points, taken as the centres of rings."
+"""Said of such atoms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,21 +95,51 @@ def finding_rings(
     """
     recipe = recipe or FindRings()
     symbols = elements_of(atoms, recipe.elements, recipe.element)
+    if not len(atoms):
+        return []
     frames = np.unique(atoms.frames).tolist()
+    scale, notes = scale_of(atoms, symbols, recipe.scale, recipe.bond)
     found = []
     for number, frame in enumerate(frames):
         yield Progress(number, len(frames), "finding rings")
         chosen = np.flatnonzero(atoms.frames == frame)
-        one = atoms.keep(chosen)
-        scale, notes = scale_of(one, symbols[chosen], recipe.scale, recipe.bond)
         bonds = find_bonds(
-            one.positions * scale, symbols[chosen], tolerance=recipe.tolerance, stretch=recipe.stretch
+            atoms.positions[chosen] * scale,
+            symbols[chosen],
+            tolerance=recipe.tolerance,
+            stretch=recipe.stretch,
         )
         rings = find_rings(bonds, recipe.definition, recipe.most)
         defects = find_defects(rings, recipe.usual)
-        found.append(FrameRings(frame, chosen, rings, defects, scale, (*notes, *rings.notes)))
+        said = (*_on_centres(atoms.positions[chosen], symbols[chosen]), *notes, *rings.notes)
+        found.append(FrameRings(frame, chosen, rings, defects, scale, said))
     yield Progress(len(frames), len(frames), "finding rings")
     return found
+
+
+def atoms_between(centres: Atoms) -> Atoms:
+    """Put atoms between every three neighbouring points, frame by frame.
+
+    Parameters
+    ----------
+    centres : Atoms
+        Centres of rings, as they are found in images where atoms are dark and rings are bright.
+
+    Returns
+    -------
+    Atoms
+        Of one class, "column".
+    """
+    parts = []
+    for frame in np.unique(centres.frames).tolist():
+        where = between(centres.positions[centres.frames == frame])
+        parts.append(Atoms.make(where, frames=frame, pixel_size=centres.pixel_size, origin=centres.origin))
+    return Atoms.concatenate(parts)
+
+
+def _on_centres(positions: Vector, symbols: NDArray[np.str_]) -> tuple[str, ...]:
+    three = all(VALENCES.get(str(symbol)) == 3 for symbol in np.unique(symbols))
+    return (RING_CENTRES,) if three and is_triangular(positions) else ()
 
 
 def elements_of(atoms: Atoms, elements: dict[str, str], default: str = "") -> NDArray[np.str_]:
@@ -109,7 +148,9 @@ def elements_of(atoms: Atoms, elements: dict[str, str], default: str = "") -> ND
     Raises
     ------
     UnknownOption
-        If a class is named that the atoms do not have, or one of theirs has no element.
+        If a class is named that the atoms do not have.
+    BadOption
+        If one of theirs has no element.
     """
     for name in elements:
         if name not in atoms.class_names:
@@ -117,7 +158,11 @@ def elements_of(atoms: Atoms, elements: dict[str, str], default: str = "") -> ND
     present = {atoms.class_names[i] for i in np.unique(atoms.classes).tolist()}
     lost = sorted(name for name in present if not elements.get(name, default))
     if lost:
-        raise UnknownOption("element given for the class", lost[0], elements)
+        raise BadOption(
+            f"The class {lost[0]!r} has no element.",
+            why="Bonds and structures follow from what the atoms are.",
+            remedy="Give the symbol of its element, as C or Si.",
+        )
     table = np.array([elements.get(name, default) for name in atoms.class_names], dtype=str)
     symbols: NDArray[np.str_] = table[atoms.classes]
     return symbols
@@ -127,6 +172,8 @@ def scale_of(
     atoms: Atoms, symbols: NDArray[np.str_], scale: float = 0.0, bond: float = 0.0
 ) -> tuple[tuple[float, float], tuple[str, ...]]:
     """Return Å per pixel along rows and columns: given, calibrated, or estimated, which is said.
+
+    The frames of a movie have one scale, estimated from the fullest of them.
 
     Raises
     ------
@@ -141,7 +188,8 @@ def scale_of(
     common = kinds[np.argsort(-number, kind="stable")][:2].tolist()
     mixed = len(common) == 2 and number.min() > 0.2 * number.sum()
     known = bond or bond_length(common[0], common[1] if mixed else common[0])
-    found = estimated_scale(atoms.positions, known)
+    fullest = np.argmax(np.bincount(atoms.frames, minlength=1))
+    found = estimated_scale(atoms.positions[atoms.frames == fullest], known)
     said = f"The image is not calibrated: {found:.4g} Å per pixel is estimated from bonds of {known:g} Å."
     return (found, found), (said,)
 
@@ -161,3 +209,11 @@ def ring_features(atoms: Atoms, found: list[FrameRings]) -> dict[str, NDArray[np
         features["smallest_ring"][part.atoms] = np.where(most > 0, least, 0)
         features["largest_ring"][part.atoms] = most
     return features
+
+
+def defects_over_time(found: Sequence[FrameRings]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
+    """Return the frames (F,) that have atoms, and how many defects of each kind each of them has, (F,)."""
+    frames = np.array([part.frame for part in found], np.int64)
+    kinds = summary([defect for part in found for defect in part.defects])
+    numbers = [summary(part.defects) for part in found]
+    return frames, {kind: np.array([each.get(kind, 0) for each in numbers], np.int64) for kind in kinds}

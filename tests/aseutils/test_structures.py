@@ -48,6 +48,7 @@ def sheet() -> Atoms:
 @pytest.mark.parametrize("skewed", [False, True])
 def test_each_format_opens_in_ase_as_what_was_written(kind: str, skewed: bool, tmp_path: Path) -> None:
     atoms = sheet() if skewed else ase_obj_basic(coordinates(), 0, "test", ELEMENTS, px2ang=0.1)
+    atoms.pbc = (skewed, skewed, False)  # a cell is kept where nothing repeats, too
     path = write_structure(atoms, tmp_path / f"structure{FORMATS[kind].ending}", kind)
     back = FORMATS[kind].read(path, atoms[np.argsort(atoms.numbers, kind="stable")])
     assert sorted(back.get_chemical_symbols()) == sorted(atoms.get_chemical_symbols())
@@ -135,6 +136,33 @@ def test_a_potential_that_lacks_an_element_says_so() -> None:
         finish(relaxing(bulk("Au"), Relax(potential="tersoff")))
     with pytest.raises(BadAtoms, match="no atoms"):
         finish(relaxing(Atoms(), Relax()))
+
+
+def test_metals_come_to_rest_by_effective_medium_theory() -> None:
+    copper = bulk("Cu", cubic=True) * (2, 2, 2)
+    copper.rattle(0.1, seed=4)
+    result = finish(relaxing(copper, Relax(force=0.01)))
+    assert result.at_rest
+    distances = result.atoms.get_all_distances(mic=True)
+    near = distances[(distances > 0) & (distances < 3)]
+    np.testing.assert_allclose(near, 3.61 / np.sqrt(2), atol=0.01)
+    assert len(near) == 12 * len(copper)
+    alloy = bulk("Cu", cubic=True)
+    alloy.numbers[0] = 79
+    assert "Effective medium" in finish(relaxing(alloy, Relax(steps=2))).notes[0]
+    with pytest.raises(BadOption, match="EMT has no parameters for C"):
+        finish(relaxing(sheet(), Relax(potential="emt")))
+
+
+def test_lennard_jones_pushes_overlapping_atoms_to_the_sum_of_their_radii() -> None:
+    pair = Atoms("Mo2", [(0, 0, 0), (2.2, 0, 0)])
+    result = finish(relaxing(pair, Relax(potential="lennard-jones", force=0.001)))
+    assert result.at_rest
+    assert result.atoms.get_distance(0, 1) == pytest.approx(2 * 1.54, abs=0.01)
+    assert result.energies[-1] == pytest.approx(-0.4, abs=0.02)
+    assert "energies mean nothing" in result.notes[0]
+    with pytest.raises(BadOption, match="2 elements: C, Si"):
+        finish(relaxing(sheet(), Relax(potential="lennard-jones")))
 
 
 def test_columns_are_stacked_by_a_prototype() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 ase_io = pytest.importorskip("ase.io", reason="ase is an extra: pip install 'napari-atomai[ase]'")
 
+from ase.build import bulk  # noqa: E402
+
 from napari_atomai.cli import FAILED, FINE, USAGE, main  # noqa: E402
 from napari_atomai.data.atoms import Atoms  # noqa: E402
 from napari_atomai.data.recipe import FindRings, Record  # noqa: E402
@@ -70,6 +72,9 @@ def test_export_then_relax(table: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(export) == FINE
     assert "read back and the same" in capsys.readouterr().out
     assert len(ase_io.read(target)) == len(rows(table))
+    record = Record.from_json((tmp_path / "run" / "POSCAR.json").read_text())
+    assert [step.step for step in record.steps[-2:]] == ["build_structure", "export_structure"]
+    assert record.input.path == str(table)
     assert main(export) == FAILED  # it is there already
     folder = tmp_path / "relaxed"
     assert main(["relax", str(target), "--out", str(folder), "--steps", "12", "--flat", "-q"]) == FINE
@@ -99,4 +104,35 @@ def test_export_writes_the_inputs_of_a_vasp_run(table: Path, tmp_path: Path) -> 
     assert (
         main(["export", str(table), "--element", "column=C", "--vasp-run", "--out", str(out), "-q"]) == FINE
     )
-    assert {p.name for p in out.iterdir()} == {"POSCAR", "INCAR", "KPOINTS", "POTCAR.txt"}
+    assert {p.name for p in out.iterdir()} == {
+        "POSCAR",
+        "POSCAR.json",
+        "INCAR",
+        "KPOINTS",
+        "POTCAR.txt",
+    }
+
+
+def test_columns_are_stacked_as_in_a_unit_cell(table: Path, tmp_path: Path) -> None:
+    ase_io.write(tmp_path / "si.cif", bulk("Si", cubic=True))
+    line = ["export", str(table), "--element", "Si", "--out", str(tmp_path / "slab.xyz"), "-q"]
+    columns = ["--third", "columns", "--thickness", "11", "--prototype", str(tmp_path / "si.cif")]
+    assert main([*line, *columns]) == FINE
+    assert len(ase_io.read(tmp_path / "slab.xyz")) == 2 * len(rows(table))
+    assert main([*line, *columns[:-1], str(tmp_path / "none.cif"), "--overwrite"]) == FAILED
+
+
+def test_points_that_are_ring_centres_are_told_and_atoms_put_between_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows_, cols = np.mgrid[0:12, 0:12]
+    where = np.column_stack([rows_.ravel() * np.sqrt(0.75), cols.ravel() + rows_.ravel() % 2 / 2]) * 0.246
+    table = tmp_path / "centres.csv"
+    write_csv(Atoms.make(where / 0.02, pixel_size=(0.02, 0.02)), table)
+    line = ["rings", str(table), "--out", str(tmp_path / "out")]
+    assert main(line) == FINE
+    assert "triangular lattice" in capsys.readouterr().err
+    assert main([*line, "--ring-centres", "--overwrite"]) == FINE
+    found = rows(tmp_path / "out" / "centres" / "rings.csv")
+    assert len(found) == 10 * 10
+    assert {row["size"] for row in found} == {"6"}

@@ -107,3 +107,25 @@ def test_a_tilt_of_22_degrees_between_two_grains_is_one_grain_boundary(noise: fl
 
 def test_an_undisturbed_sheet_has_no_defect() -> None:
     assert found(sheet(centres_of(7, 7)), 0.05) == []
+
+
+def test_two_tilted_square_lattices_meet_in_one_grain_boundary_and_a_hole_is_none() -> None:
+    grid = (
+        np.stack(np.meshgrid(np.arange(-30, 31), np.arange(-30, 31), indexing="ij"), -1).reshape(-1, 2) * 2.64
+    )
+    halves = []
+    for sign in (-1, 1):
+        angle = np.deg2rad(sign * 18)
+        turned = grid @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turned[:, 1] += 0.25 * (sign + 1)  # the grains do not mirror each other
+        inside = (np.abs(turned[:, 1]) < 45) & (sign * turned[:, 0] > 0.7) & (sign * turned[:, 0] < 30)
+        halves.append(turned[inside])
+    where = np.concatenate(halves)
+    hole = np.linalg.norm(where - (18, 10), axis=1).argmin()
+    rings = find_rings(find_bonds(np.delete(where, hole, axis=0), "Fe"))
+    inner = [d for d in find_defects(rings) if (np.abs(d.position) < (24, 38)).all()]
+    boundary = [d for d in inner if d.kind == "grain boundary"]
+    assert len(boundary) == 1
+    assert boundary[0].extent > 60
+    assert abs(boundary[0].position[0]) < 2
+    assert [d.kind for d in inner if np.linalg.norm(d.position - where[hole]) < 1] == ["other"]

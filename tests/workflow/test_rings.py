@@ -8,7 +8,7 @@ import pytest
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import FindRings, Record
-from napari_atomai.errors import BadAtoms, UnknownOption
+from napari_atomai.errors import BadAtoms, BadOption, UnknownOption
 from napari_atomai.simulate.samples import stone_wales
 from napari_atomai.workflow.rings import finding_rings, ring_features
 
@@ -61,7 +61,7 @@ def test_classes_and_elements_that_are_not_there_are_refused() -> None:
     atoms = Atoms.make(honeycomb() / PX, class_names=("carbon",), pixel_size=(PX / 10, PX / 10))
     with pytest.raises(UnknownOption, match="'carbon'"):
         finish(finding_rings(atoms, FindRings(elements={"carbn": "C"})))
-    with pytest.raises(UnknownOption, match="element given for the class"):
+    with pytest.raises(BadOption, match="has no element"):
         finish(finding_rings(atoms, FindRings(element="")))
 
 

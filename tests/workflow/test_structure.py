@@ -9,7 +9,7 @@ pytest.importorskip("ase", reason="ase is an extra: pip install 'napari-atomai[a
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.recipe import BuildStructure
-from napari_atomai.errors import BadAtoms, UnknownOption
+from napari_atomai.errors import BadAtoms, BadOption
 from napari_atomai.workflow.structure import structure_of
 
 WHERE = np.array([[10.0, 20], [10, 40], [30, 20], [70, 50]])
@@ -38,5 +38,5 @@ def test_a_plane_that_repeats_keeps_its_vectors() -> None:
 def test_a_frame_without_atoms_and_a_class_without_element_are_refused() -> None:
     with pytest.raises(BadAtoms, match="Frame 1 has no atoms"):
         structure_of(atoms(), BuildStructure(frame=1))
-    with pytest.raises(UnknownOption, match="element given for the class"):
+    with pytest.raises(BadOption, match="has no element"):
         structure_of(atoms(), BuildStructure(elements={"a": "C"}))
