@@ -93,7 +93,8 @@ def _number(info: FieldInfo, unit: str) -> FormField:
     low, high = _range(info)
     default = info.default if isinstance(info.default, float | int) else 1.0
     small = 0 < abs(default) < 0.01
-    spin.setDecimals(6 if small else 2 if high <= 1 else 1)
+    needed = len(f"{default:.6f}".rstrip("0").partition(".")[2])  # a default of 0.05 must not become 0.1
+    spin.setDecimals(6 if small else max(2 if high <= 1 else 1, needed))
     spin.setRange(low, high)
     spin.setSingleStep(abs(default) if small else 0.05 if high <= 1 else 1.0)
     _dress(spin, info, unit, low)
