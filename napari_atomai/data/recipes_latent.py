@@ -80,7 +80,12 @@ class LearnLatents(Recipe):
     latent_dim: int = Field(2, ge=1, le=16, description="How many latents.")
     states: int = Field(0, ge=0, le=20, description="States of a discrete latent; 0 = there is none.")
     cycles: int = Field(40, ge=1, le=10_000, description="Passes through all patches.")
-    batch_size: int = Field(100, ge=2, le=10_000, description="Patches that are looked at together.")
+    batch_size: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Patches that are looked at together; 0 = a 25th of all, from 16 to 100.",
+    )
     rotation_prior: float = Field(
         0.0, ge=0, le=180, description="By how much motifs are usually turned, degrees; 0 = by any angle."
     )

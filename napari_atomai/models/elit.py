@@ -8,22 +8,22 @@ neither atom nor background.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.card import ModelCard
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.data.recipes_teaching import Elit, Teach
 from napari_atomai.errors import BadModel, BadOption
-from napari_atomai.files.atomic import replacing, write_text
-from napari_atomai.files.tables import write_table
-from napari_atomai.files.weights import Weights, read_weights, write_weights
+from napari_atomai.files.weights import Weights
+from napari_atomai.models.elit_rounds import Round, Rounds, read_rounds, write_rounds
 from napari_atomai.models.storage import load_weights
 from napari_atomai.predictors.detect import Detected, as_alone, detecting
 from napari_atomai.predictors.finder import Finder, finder_for
@@ -37,79 +37,11 @@ from napari_atomai.trainers.teaching import Run, as_weights, learning
 
 Vector = NDArray[np.float64]
 
-ROUNDS = "rounds.json"
-"""Name of the record of all rounds in a folder."""
-
 _FOUND = 0.5
+_OUTERMOST = 0.25
+"""Part of the spacing along the border where columns just outside are seen as centres: they would be learned,
+and more of them seen in each round."""
 _NEAR = 0.35
-
-
-@dataclass(frozen=True, eq=False)
-class Round:
-    """What the ensemble sees after a round of learning; round 0 is the ensemble as it was.
-
-    Parameters
-    ----------
-    number : int
-        From 0.
-    atoms : int
-        Atoms found, with a score of 0.5 or more.
-    labels : int
-        Atoms that the nets are sure of and agree on: what the next round learns from.
-    uncertainty : float
-        Mean standard deviation of the score among the nets, over the atoms found.
-    score : float
-        Mean score of the atoms found.
-    changed : float
-        Share of the atoms that the round before did not have, or that are gone; NaN in round 0.
-    f1 : float
-        Against held-out labels; NaN without any.
-    positions : tuple of array, shape (N, 2)
-        Row, column of the atoms found, for each frame.
-    model : Weights
-        The ensemble.
-    """
-
-    number: int
-    atoms: int
-    labels: int
-    uncertainty: float
-    score: float
-    changed: float
-    f1: float
-    positions: tuple[Vector, ...]
-    model: Weights
-
-    def row(self) -> dict[str, float | int]:
-        """Return the numbers as one row of a table."""
-        names = ("number", "atoms", "labels", "uncertainty", "score", "changed", "f1")
-        return {name: getattr(self, name) for name in names}
-
-
-@dataclass(frozen=True, eq=False)
-class Rounds:
-    """All rounds, and why they ended.
-
-    Parameters
-    ----------
-    rounds : tuple of Round
-        From the ensemble as it was to the last.
-    reason : str
-        A sentence.
-    """
-
-    rounds: tuple[Round, ...]
-    reason: str
-
-    @property
-    def last(self) -> Round:
-        """The last round."""
-        return self.rounds[-1]
-
-    def table(self) -> dict[str, list[float | int]]:
-        """Return one column for each number, one row for each round."""
-        rows = [each.row() for each in self.rounds]
-        return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 @dataclass(eq=False)
@@ -171,7 +103,8 @@ class ELIT:
         Yields
         ------
         Progress
-            ``losses``: "loss" while it learns; "atoms", "uncertainty" at the end of a round.
+            ``losses``: "loss" while it learns; at the end of a round its numbers: "number", "atoms",
+            "uncertainty" ...
 
         Returns
         -------
@@ -193,17 +126,16 @@ class ELIT:
                 remedy='Take "atoms-ensemble", or an ensemble taught from it.',
             )
         frames = yield from _frames(images, finder_for(weights), truth)
-        folder = None if out is None else _folder(Path(out), recipe)
-        rounds = [] if folder is None else _done(folder, weights)
+        folder = None if out is None else Path(out)
+        rounds = [] if folder is None else read_rounds(folder, recipe, weights)
         if not rounds:
             rounds = [(yield from _seen(frames, weights, recipe, None))[0]]
-            _write(folder, rounds, recipe)
+            write_rounds(folder, rounds, recipe)
+            yield rounds[-1].told(recipe)
         while len(rounds) <= recipe.iterations and not _settled(rounds, recipe):
             rounds.append((yield from self._round(frames, rounds[-1])))
-            _write(folder, rounds, recipe)
-            last = rounds[-1]
-            told = {"atoms": float(last.atoms), "uncertainty": last.uncertainty}
-            yield Progress(last.number, recipe.iterations, f"round {last.number}", told)
+            write_rounds(folder, rounds, recipe)
+            yield rounds[-1].told(recipe)
         return Rounds(tuple(rounds), _reason(rounds, recipe))
 
     def _round(self, frames: Sequence[_Frame], before: Round) -> Generator[Progress, None, Round]:
@@ -221,10 +153,26 @@ class ELIT:
         run = Run(lessons, teach, before.model, before.model.card)
         for progress in learning(run):
             message = f"round {before.number + 1}: {progress.message}"
-            yield Progress(progress.step, progress.of, message, progress.losses)
-        card = before.model.card.model_copy(update={"risk": {}, "training": {"elit": recipe.model_dump()}})
+            step, of = before.number * progress.of + progress.step, recipe.iterations * progress.of
+            yield Progress(step, of, message, progress.losses)
+        card = _card(before.model.card, recipe, before.number + 1)
         after, _ = yield from _seen(frames, as_weights(run.best, card), recipe, before)
         return after
+
+
+def _card(base: ModelCard, recipe: Elit, number: int) -> ModelCard:
+    """Return the card of an ensemble after a round: what was measured of the base is not true of it."""
+    name = Path(recipe.model).stem
+    return base.model_copy(
+        update={
+            "name": f"{name} ELIT {number}",
+            "description": f"{name} after {number} round{'s' * (number > 1)} of teaching itself (ELIT).",
+            "metrics": {},
+            "risk": {},
+            "training": {"elit": recipe.model_dump(mode="json"), "round": number},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+    )
 
 
 def _frames(
@@ -252,12 +200,12 @@ def _seen(
     finder = finder_for(weights)
     lessons, found, scores, spreads, sure = [], [], [], [], 0
     for number, frame in enumerate(frames):
-        yield Progress(number, len(frames), "predicting")
+        yield Progress(0, 0, f"looking at frame {number + 1} of {len(frames)}")
         seen = yield from detecting(finder, frame.pixels, frame.scale.zoom)
         if frame.scale.confidence < LATTICE:
             seen = as_alone(seen, finder.card)
         lesson, labels = _lesson(frame, seen, recipe)
-        there = seen.peaks.scores >= _FOUND
+        there = (seen.peaks.scores >= _FOUND) & _inside(frame, seen.peaks.positions)
         assert seen.score_sd is not None  # an ensemble has one
         lessons.append(lesson)
         sure += labels
@@ -288,6 +236,7 @@ def _lesson(frame: _Frame, seen: Detected, recipe: Elit) -> tuple[Lesson, int]:
     assert seen.spread is not None
     assert seen.score_sd is not None
     sure = (seen.peaks.scores >= recipe.threshold) & (seen.score_sd <= recipe.agreement)
+    sure &= _inside(frame, seen.peaks.positions)
     small = resized(frame.pixels, frame.scale.zoom)
     factors = true_zoom(frame.pixels.shape, frame.scale.zoom)
     at = (seen.peaks.positions[sure] + 0.5) * factors - 0.5
@@ -298,9 +247,18 @@ def _lesson(frame: _Frame, seen: Detected, recipe: Elit) -> tuple[Lesson, int]:
     return Lesson.parted(small, labels, np.zeros(small.shape, np.bool_)), int(sure.sum())
 
 
+def _inside(frame: _Frame, positions: Vector) -> NDArray[np.bool_]:
+    margin = max(0.5, _OUTERMOST * _spacing(frame))
+    far = np.array(frame.pixels.shape) - 0.5 - positions
+    return np.asarray((np.minimum(positions + 0.5, far) >= margin).all(axis=1))
+
+
+def _spacing(frame: _Frame) -> float:
+    return frame.scale.spacing if np.isfinite(frame.scale.spacing) else 13 / frame.scale.zoom
+
+
 def _near(frame: _Frame) -> float:
-    spacing = frame.scale.spacing if np.isfinite(frame.scale.spacing) else 13 / frame.scale.zoom
-    return _NEAR * spacing
+    return _NEAR * _spacing(frame)
 
 
 def _changed(old: Sequence[Vector], new: Sequence[Vector], frames: Sequence[_Frame]) -> float:
@@ -328,52 +286,3 @@ def _reason(rounds: Sequence[Round], recipe: Elit) -> str:
     if _settled(rounds, recipe):
         return f"Nothing changes any more: {last.changed:.1%} of the atoms are others than before."
     return f"The limit of {recipe.iterations} rounds is reached; {last.changed:.1%} of the atoms changed."
-
-
-# --- folder -------------------------------------------------------------------------------------------------
-
-
-def _folder(folder: Path, recipe: Elit) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    record = folder / ROUNDS
-    if record.exists():
-        told = json.loads(record.read_text(encoding="utf-8")).get("recipe", {})
-        if {**told, "iterations": 0} != {**recipe.model_dump(mode="json"), "iterations": 0}:
-            raise BadOption(
-                f"{folder} holds rounds of other options.",
-                remedy="Choose another folder, or the same options.",
-            )
-    return folder
-
-
-def _done(folder: Path, base: Weights) -> list[Round]:
-    """Read the rounds that a folder holds."""
-    record = folder / ROUNDS
-    if not record.exists():
-        return []
-    rounds = []
-    for row in json.loads(record.read_text(encoding="utf-8"))["rounds"]:
-        number = int(row["number"])
-        model = base if number == 0 else read_weights(folder / f"round-{number:02d}.safetensors")
-        with np.load(folder / f"round-{number:02d}.npz", allow_pickle=False) as stored:
-            positions = tuple(stored[name] for name in stored.files)
-        told = {name: float("nan") if value is None else float(value) for name, value in row.items()}
-        whole = [int(told.pop(name)) for name in ("number", "atoms", "labels")]
-        rounds.append(Round(whole[0], whole[1], whole[2], **told, positions=positions, model=model))
-    return rounds
-
-
-def _write(folder: Path | None, rounds: Sequence[Round], recipe: Elit) -> None:
-    """Write the last round, then the record that says that it is whole."""
-    if folder is None:
-        return
-    last = rounds[-1]
-    stem = folder / f"round-{last.number:02d}"
-    if last.number:
-        write_weights(stem.with_suffix(".safetensors"), last.model.card, last.model.tensors)
-    with replacing(stem.with_suffix(".npz")) as part, part.open("wb") as stream:
-        np.savez(stream, **{f"frame{i}": each for i, each in enumerate(last.positions)})  # type: ignore[arg-type]
-    rows = [{k: None if v != v else v for k, v in each.row().items()} for each in rounds]
-    text = json.dumps({"recipe": recipe.model_dump(mode="json"), "rounds": rows}, indent=2)
-    write_text(text + "\n", folder / ROUNDS)
-    write_table(Rounds(tuple(rounds), "").table(), folder / "rounds.csv")

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_atomai.data.arguments import a_path
 from napari_atomai.data.card import ModelCard
 from napari_atomai.errors import BadModel
 from napari_atomai.files.torchfile import Unread, read_torch
@@ -91,8 +92,8 @@ def load_atomai(path: str | Path) -> Segmentor:
     weights = read_atomai(path)
     if weights.card.members > 1:
         raise BadModel(
-            f"{Path(path).name} holds an ensemble of {weights.card.members} nets.",
-            remedy="Open it with load_atomai_ensemble.",
+            f"The checkpoint {weights.card.name!r} holds an ensemble of {weights.card.members} nets.",
+            remedy="Open it with load_ensemble.",
         )
     return Segmentor.of_weights(weights)
 
@@ -113,7 +114,7 @@ def convert_atomai(path: str | Path, to: str | Path = "") -> Path:
         Where to; beside it, with the ending .safetensors, when left out.
     """
     weights = read_atomai(path)
-    full = with_suffix(to) if to else Path(path).with_suffix(".safetensors")
+    full = with_suffix(to) if to != "" else a_path("The checkpoint", path).with_suffix(".safetensors")
     write_weights(full, weights.card, weights.tensors)
     return full
 
@@ -126,7 +127,7 @@ def read_atomai(path: str | Path) -> Weights:
     CannotRead, TooLarge, BadModel
         As `load_atomai`.
     """
-    path = Path(path).expanduser()
+    path = a_path("The checkpoint", path, _CHOOSE)
     content = read_torch(path)
     settings, members = _taken_apart(content, path)
     first = members[0]

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import nn
 
+from napari_atomai.data.arguments import a_flag, a_path, known
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress, finish
-from napari_atomai.errors import BadModel, BadOption
+from napari_atomai.errors import BadModel
 from napari_atomai.files.weights import Weights
-from napari_atomai.models.coordinates import atoms_of, refined
-from napari_atomai.models.resizing import Size, back, check_size, resized
+from napari_atomai.models.prediction import Coordinates, Maps, PredictWords, Wanted
 from napari_atomai.models.storage import load_weights
 from napari_atomai.nets.registry import describe_net
-from napari_atomai.predictors.segmentation import MEMORY_BUDGET, SegPredictor
+from napari_atomai.predictors.segmentation import SegPredictor
 from napari_atomai.predictors.stacks import as_stack
 from napari_atomai.prepare.normalise import channels as finder_channels
 from napari_atomai.prepare.scaling import Scaling
 from napari_atomai.trainers.augmentation import with_words
-from napari_atomai.trainers.options import SegmentationWords
+from napari_atomai.trainers.labelled import Labelled
+from napari_atomai.trainers.options import FitWords, NetWords
 from napari_atomai.trainers.run_state import continued
 from napari_atomai.trainers.saving import give, net_of, with_suffix, write_net
-from napari_atomai.trainers.segmentation import Labelled, SegTrainer
+from napari_atomai.trainers.segmentation import SegTrainer
 from napari_atomai.trainers.task import Trained
-
-Maps = NDArray[np.float32]
-Coordinates = dict[int, NDArray[np.float64]]
-_NUMBER = int | float | np.number
 
 
 class Segmentor:
@@ -63,26 +60,9 @@ class Segmentor:
     >>> nn_output, coordinates = model.predict(expdata)  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        model: str | nn.Module = "Unet",
-        nb_classes: int = 1,
-        *,
-        channels: int = 1,
-        net_options: Mapping[str, Any] | None = None,
-        seed: int = 1,
-        scaling: Scaling | None = None,
-        class_names: Sequence[str] = (),
-    ) -> None:
-        self.trainer = SegTrainer(
-            model,
-            nb_classes,
-            channels=channels,
-            net_options=net_options,
-            seed=seed,
-            scaling=scaling,
-            class_names=class_names,
-        )
+    def __init__(self, model: str | nn.Module = "Unet", nb_classes: int = 1, **net: Unpack[NetWords]) -> None:
+        known("argument of Segmentor called", net, NetWords.__annotations__)
+        self.trainer = SegTrainer(model, nb_classes, **net)
         self.trained: Trained | None = None
         self._run: Mapping[str, Any] = {}
         self._card: ModelCard | None = None
@@ -119,11 +99,7 @@ class Segmentor:
         y_train: ArrayLike,
         X_test: ArrayLike | None = None,
         y_test: ArrayLike | None = None,
-        *,
-        resume: bool = False,
-        checkpoint: str | Path | None = None,
-        missing_classes: bool = False,
-        **options: Unpack[SegmentationWords],
+        **how: Unpack[FitWords],
     ) -> Trained:
         """Train.
 
@@ -134,15 +110,16 @@ class Segmentor:
             aside for testing if none are given.
         y_train, y_test : array, shape (n, y, x) or (n, y, x, nb_classes)
             Labels, or masks. -1 is a pixel that nobody labelled: it does not count.
-        resume : bool
+        resume : bool, default False
             Go on with the last training, also one that was loaded: `training_cycles` more (when left out:
             those that it did not come to), exactly as if it had not been interrupted. Otherwise a new
             training begins from the weights as they are.
         checkpoint : path, optional
             Where the state is kept while it trains; a run that lies there is continued.
-        missing_classes : bool
+        missing_classes : bool, default False
             Accept that a class does not occur in `y_train`.
-        **options
+        **how
+            All words after the labels, those above and those of the training:
             loss ("ce", "focal", "dice", sums of them, or a function), class_weights, optimizer ("adam",
             "adamw", "sgd", or a function of the parameters), learning_rate, lr_scheduler, training_cycles
             (1000), full_epoch, batch_size (32), compute_accuracy, swa, perturb_weights, early_stopping,
@@ -163,18 +140,7 @@ class Segmentor:
         Diverged
             If the loss is not a number; the weights are those of the best cycle before.
         """
-        return finish(
-            self.fitting(
-                X_train,
-                y_train,
-                X_test,
-                y_test,
-                resume=resume,
-                checkpoint=checkpoint,
-                missing_classes=missing_classes,
-                **options,
-            )
-        )
+        return finish(self.fitting(X_train, y_train, X_test, y_test, **how))
 
     def fitting(
         self,
@@ -182,21 +148,16 @@ class Segmentor:
         y_train: ArrayLike,
         X_test: ArrayLike | None = None,
         y_test: ArrayLike | None = None,
-        *,
-        resume: bool = False,
-        checkpoint: str | Path | None = None,
-        missing_classes: bool = False,
-        **options: Unpack[SegmentationWords],
+        **how: Unpack[FitWords],
     ) -> Generator[Progress, None, Trained]:
         """Train as `fit` does, and yield Progress; closing it keeps the best weights so far."""
-        words = continued(self._run, self.trainer.asked, with_words(options)) if resume else dict(options)
+        words: dict[str, Any] = {**how}
+        beside = {name: words.pop(name) for name in ("checkpoint", "missing_classes") if name in words}
+        resume = a_flag("resume", words.pop("resume", False))
+        if resume:
+            words = continued(self._run, self.trainer.asked, with_words(words))
         data = Labelled(self._seen(X_train), y_train, None if X_test is None else self._seen(X_test), y_test)
-        run = self.trainer.compile_trainer(
-            data,
-            checkpoint=Path(checkpoint) if checkpoint is not None else None,
-            missing_classes=missing_classes,
-            **words,
-        )
+        run = self.trainer.compile_trainer(data, **beside, **words)
         if resume:
             run.resume(self._run)
         self._card = None
@@ -209,15 +170,7 @@ class Segmentor:
             self.trainer.forget()
 
     def predict(
-        self,
-        imgs: ArrayLike | Image,
-        refine: bool = False,
-        *,
-        thresh: float = 0.5,
-        compute_coords: bool = True,
-        resize: Size | None = None,
-        radius: float = 0.0,
-        memory_budget: int = MEMORY_BUDGET,
+        self, imgs: ArrayLike | Image, refine: bool = False, **how: Unpack[PredictWords]
     ) -> tuple[Maps, Coordinates]:
         """Give a class to every pixel, and find the atoms.
 
@@ -227,16 +180,16 @@ class Segmentor:
             Of any size; they are scaled as in training.
         refine : bool
             Fit a Gaussian to every atom on the raw pixels (bright atoms).
-        thresh : float
+        thresh : float, default 0.5
             Lowest probability that belongs to an atom, 0 to 1.
-        compute_coords : bool
+        compute_coords : bool, default True
             False leaves the coordinates out.
         resize : (rows, columns), optional
             Size at which the net sees the images: brings the atoms to the size it was trained on. Maps and
             coordinates are those of the images as given.
-        radius : float
+        radius : float, default 0
             Half width in pixels of the window that is fitted; 0 = from the distance between neighbours.
-        memory_budget : int
+        memory_budget : int, default 600 million
             Bytes that the net may take; large images are cut into tiles.
 
         Returns
@@ -248,54 +201,24 @@ class Segmentor:
 
         Raises
         ------
-        BadImage, BadOption
+        BadImage, BadOption, UnknownOption
             If images or options cannot be used.
         """
-        return finish(
-            self.predicting(
-                imgs,
-                refine,
-                thresh=thresh,
-                compute_coords=compute_coords,
-                resize=resize,
-                radius=radius,
-                memory_budget=memory_budget,
-            )
-        )
+        return finish(self.predicting(imgs, refine, **how))
 
     def predicting(
-        self,
-        imgs: ArrayLike | Image,
-        refine: bool = False,
-        *,
-        thresh: float = 0.5,
-        compute_coords: bool = True,
-        resize: Size | None = None,
-        radius: float = 0.0,
-        memory_budget: int = MEMORY_BUDGET,
+        self, imgs: ArrayLike | Image, refine: bool = False, **how: Unpack[PredictWords]
     ) -> Generator[Progress, None, tuple[Maps, Coordinates]]:
         """Predict as `predict` does, and yield Progress."""
-        _check_words(thresh, radius, resize)
+        wanted = Wanted.of(refine, how)
         pixels: Any = imgs.pixels if isinstance(imgs, Image) else imgs
-        images = as_stack(pixels)
         predictor = SegPredictor(
-            self.net, scaling=self.scaling, memory_budget=memory_budget, channels=self.trainer.channels
+            self.net,
+            scaling=self.scaling,
+            memory_budget=wanted.memory_budget,
+            channels=self.trainer.channels,
         )
-        seen = images if resize is None else resized(np.asarray(images), resize)
-        maps = yield from predictor.predicting(self._seen(seen))
-        found = maps
-        if resize is not None:
-            maps = np.clip(resized(maps, images.shape[1:3]), 0, 1)
-        coordinates: Coordinates = {}
-        for frame, probabilities in enumerate(found if compute_coords else ()):
-            atoms = atoms_of(probabilities, thresh)
-            if resize is not None:
-                atoms = atoms.moved(back(atoms.positions, images.shape[1:3], resize))
-            if refine:
-                atoms = refined(_grey(np.asarray(images[frame])), atoms, radius)
-            coordinates[frame] = atoms.table()
-            yield Progress(frame + 1, len(maps), "looking for atoms")
-        return maps, coordinates
+        return (yield from wanted.predicting(predictor, as_stack(pixels), self._seen))
 
     def card(self, name: str = "segmentor") -> ModelCard:
         """Return what is to be known about the model, as it is saved with it."""
@@ -322,7 +245,7 @@ class Segmentor:
             Of the file.
         """
         full = with_suffix(path)
-        write_net(full, self.card(full.stem), self.net, self._run if training else None)
+        write_net(full, self.card(full.stem), self.net, self._run if a_flag("training", training) else None)
         return full
 
     def load_weights(self, path: str | Path) -> None:
@@ -333,10 +256,10 @@ class Segmentor:
         BadModel
             If it holds another net, or one of another size.
         """
-        weights = load_weights(str(path))
+        weights = load_weights(path)
         if weights.card.net != describe_net(self.net)[0]:
             raise BadModel(
-                f"{Path(path).name} holds a net {weights.card.net!r}, and this model is one of "
+                f"{a_path('path', path).name} holds a net {weights.card.net!r}, and this model is one of "
                 f"{describe_net(self.net)[0]!r}.",
                 remedy="Open the file with load_model, which builds the net that it was saved with.",
             )
@@ -367,16 +290,3 @@ class Segmentor:
         if stack.ndim != 3:
             return images
         return np.stack([np.moveaxis(finder_channels(image), 0, -1) for image in stack])
-
-
-def _check_words(thresh: Any, radius: Any, resize: Any) -> None:
-    if not isinstance(thresh, _NUMBER) or not 0 < thresh < 1:
-        raise BadOption(f"thresh is {thresh!r}.", remedy="Give a probability between 0 and 1, such as 0.5.")
-    if not isinstance(radius, _NUMBER) or not 0 <= radius < np.inf:
-        raise BadOption(f"radius is {radius!r}.", remedy="Give a number of pixels; 0 = from the distances.")
-    if resize is not None:
-        check_size(resize)
-
-
-def _grey(image: NDArray[Any]) -> NDArray[Any]:
-    return image.mean(axis=-1) if image.ndim == 3 else image

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from napari_atomai.data.arguments import a_number
 from napari_atomai.errors import BadOption, UnknownOption
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -55,10 +56,10 @@ class Style:
     def __init__(self, norm: str = "batch", activation: str = "relu", dropout: float = 0.0) -> None:
         one_of("norm", norm, NORMS)
         one_of("activation", activation, ACTIVATIONS)
-        if not 0 <= dropout < 1:
+        if a_number("The option 'dropout'", dropout, 0, 1, "Give a chance from 0 to below 1.") == 1:
             raise BadOption(
                 f"The option 'dropout' is {dropout!r}.",
-                why="It is the chance of a channel to be left out.",
+                why="It is the chance of a channel to be left out: nothing would be left.",
                 remedy="Give a number from 0 to below 1.",
             )
         self.norm, self.activation, self.dropout = norm, activation, dropout
@@ -264,7 +265,7 @@ def wholes(name: str, values: Sequence[int], *, count: int = 0, at_least: int = 
         If it is not.
     """
     wanted = f"{count}" if count else f"at least {at_least}"
-    fits = isinstance(values, Sequence) and not isinstance(values, str)
+    fits = isinstance(values, Sequence) and not isinstance(values, str | bytes)
     if not fits or (len(values) != count if count else len(values) < at_least):
         raise BadOption(f"The option {name!r} is {values!r}.", remedy=f"Give {wanted} whole numbers.")
     return tuple(whole(f"{name}[{i}]", value) for i, value in enumerate(values))
@@ -278,6 +279,6 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
     UnknownOption
         If it is not; the nearest word is named.
     """
-    if value not in set(known):
+    if not isinstance(value, str) or value not in set(known):
         raise UnknownOption(f"{name} called", str(value), known)
     return value

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from napari_atomai.errors import BadImage, BadOption
+from napari_atomai.data.arguments import a_number, shown
+from napari_atomai.errors import BadImage
 from napari_atomai.locate.centres import Peaks, find_peaks
+from napari_atomai.predictors.uncertainty import a_map
 
 Array = NDArray[np.float64]
 
@@ -74,9 +76,9 @@ def ensemble_locate(
     BadOption
         If an option is out of range.
     """
-    for name, value in (("threshold", threshold), ("agreement", agreement)):
-        if not 0 <= value <= 1:
-            raise BadOption(f"{name} is {value}.", remedy="Give a number from 0 to 1.")
+    a_number("threshold", threshold, 0, 1)
+    a_number("agreement", agreement, 0, 1)
+    a_number("min_distance", min_distance, 0, remedy="Give pixels: half the distance between atoms.")
     mean, seen = _mean_and_peaks(maps, min_distance, threshold)
     found = {}
     for frame, one in enumerate(mean):
@@ -126,8 +128,10 @@ def _mean_and_peaks(
 ) -> tuple[NDArray[np.float32], list[list[Peaks]]]:
     mean: NDArray[np.float32] | None = None
     seen = []
+    if not isinstance(maps, Iterable):
+        raise BadImage(f"The maps are {shown(maps)}.", remedy="Give those of one member after the other.")
     for number, one in enumerate(maps, start=1):
-        member = np.asarray(one, np.float32)
+        member = a_map(one)
         if member.ndim != 4 or (mean is not None and member.shape != mean.shape):
             expected = "(n, y, x, classes)" if mean is None else str(mean.shape)
             raise BadImage(

@@ -15,13 +15,10 @@ from napari_atomai.errors import BadModel, UnknownOption
 from napari_atomai.files.weights import Weights
 from napari_atomai.nets.registry import build_net
 from napari_atomai.predictors.eager import TorchEngine
-from napari_atomai.predictors.engines import Engine, GraphEngine, NetFacts
+from napari_atomai.predictors.engines import KINDS, Engine, GraphEngine, NetFacts
 from napari_atomai.predictors.graph import exported
 from napari_atomai.predictors.half import OpenVinoEngine
 from napari_atomai.predictors.probing import facts_of, is_built_in
-
-KINDS = ("auto", "torch", "onnx", "openvino")
-"""Names of engines that can be asked for."""
 
 TOLERANCE = {"onnx": 1e-4, "openvino": 2e-2}
 """Largest difference of a probability from torch in single precision that an engine may show on a probe."""

@@ -17,6 +17,8 @@ from napari_atomai.files.weights import Weights
 from napari_atomai.predictors.graph import unet_graph
 
 Batch = NDArray[np.float32]
+KINDS = ("auto", "torch", "onnx", "openvino")
+"""Names of engines that can be asked for."""
 
 _log = logging.getLogger(__name__)
 _DRAWN = {"stem": "unshuffle", "norm": "batch", "activation": "relu"}

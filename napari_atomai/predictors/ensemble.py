@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from napari_atomai.data.arguments import a_number, shown, whole_number
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadModel, BadOption
 from napari_atomai.predictors.engines import Engine
 from napari_atomai.predictors.pieces import Piece, plan
-from napari_atomai.predictors.segmentation import MEMORY_BUDGET, check_whole, engine_now
+from napari_atomai.predictors.segmentation import (
+    MEMORY_BUDGET,
+    check_whole,
+    checked_how,
+    checked_net,
+    engine_now,
+    is_net,
+)
 from napari_atomai.predictors.stacks import Stack, with_channels
 from napari_atomai.predictors.tiles import Map, channels_last, running
 from napari_atomai.predictors.uncertainty import entropy, tempered
-from napari_atomai.prepare.scaling import Scaling
+from napari_atomai.prepare.scaling import Scaling, a_scaling
 
 EXPORTED_FROM = 1_000_000
 """Pixels in all from which building a faster engine for each member pays."""
@@ -97,15 +105,14 @@ class EnsemblePredictor:
         channels: int = 0,
     ) -> None:
         self.members = _members(model, ensemble)
-        self.scaling = scaling or getattr(ensemble, "scaling", None) or Scaling()
-        if not isinstance(temperature, int | float | np.number):
-            raise BadOption(f"temperature is {temperature!r}.", remedy="Give a number above 0.")
+        self.scaling = a_scaling(getattr(ensemble, "scaling", None) if scaling is None else scaling)
+        a_number("temperature", temperature, 0, remedy="Give a number above 0.")
         tempered(np.ones(2), temperature)  # refuses what is out of range
         self.temperature = temperature
         self.tile = check_whole("tile", tile)
         self.memory_budget = check_whole("memory_budget", memory_budget)
-        self._how = (engine, device, channels)
-        if nb_classes:
+        self._how = checked_how(engine, device, channels)
+        if whole_number("nb_classes", nb_classes, 0):
             _check_classes(self._engine(0, 0).facts.classes, nb_classes)
 
     def __len__(self) -> int:
@@ -231,13 +238,22 @@ class _Sums:
 
 def _members(model: Any, ensemble: Any) -> Sequence[Any]:
     if ensemble is None:
-        members: Sequence[Any] = [model] if isinstance(model, nn.Module) else list(model)
-    else:
-        states = list(ensemble.values()) if isinstance(ensemble, Mapping) else list(ensemble)
-        members = _Members(model, states)
-    if len(members) == 0:
-        raise BadOption("The ensemble has no member.", remedy="Give the nets, or their weights, in a list.")
-    return members
+        nets = [model] if is_net(model) else model
+        return [checked_net(net) for net in _several(nets, "model")]
+    if not isinstance(model, nn.Module):
+        raise BadOption(f"model is {shown(model)}.", remedy="Give the net whose weights the ensemble has.")
+    return _Members(model, _several(ensemble.values() if isinstance(ensemble, Mapping) else ensemble))
+
+
+def _several(given: Any, name: str = "ensemble") -> list[Any]:
+    several = list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else []
+    if not several:
+        raise BadOption(
+            f"{name} is {shown(given)}: there is no member.",
+            why="An ensemble has at least one.",
+            remedy="Give the nets, or their weights, in a list.",
+        )
+    return several
 
 
 def _check_classes(found: int, wanted: int) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.arguments import known, shown, whole_number
 from napari_atomai.data.progress import Progress, finish
-from napari_atomai.predictors.engines import Engine
+from napari_atomai.errors import BadOption
+from napari_atomai.predictors.engines import KINDS, Engine
 from napari_atomai.predictors.pieces import plan
 from napari_atomai.predictors.stacks import Stack, with_channels
 from napari_atomai.predictors.tiles import channels_last, running
-from napari_atomai.prepare.checks import whole_number
-from napari_atomai.prepare.scaling import Scaling
+from napari_atomai.prepare.scaling import Scaling, a_scaling
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -61,11 +62,11 @@ class SegPredictor:
         device: str = "",
         channels: int = 0,
     ) -> None:
-        self.net = net
-        self.scaling = scaling or Scaling()
+        self.net = checked_net(net)
+        self.scaling = a_scaling(scaling)
         self.tile = check_whole("tile", tile)
         self.memory_budget = check_whole("memory_budget", memory_budget)
-        self._how = (engine, device, channels)
+        self._how = checked_how(engine, device, channels)
 
     @property
     def engine(self) -> Engine:
@@ -136,6 +137,44 @@ class SegPredictor:
         stack = with_channels(images, engine.facts.channels)
         result: da.Array = predicted(engine, stack, self.scaling, self.memory_budget, self.tile)
         return result
+
+
+def checked_how(engine: str, device: str, channels: int) -> tuple[str, str, int]:
+    """Return what an engine is chosen by, or refuse what cannot be meant.
+
+    Raises
+    ------
+    UnknownOption, BadOption
+        If there is no such engine, or a value is of another kind.
+    """
+    known("engine", (engine,), KINDS)
+    if not isinstance(device, str):
+        raise BadOption(
+            f"device is {shown(device)}.", remedy='Give "cpu", "cuda", or "" for where the net is.'
+        )
+    return (
+        engine,
+        device,
+        whole_number("channels", channels, 0, remedy="Give how many; 0 = what the net says."),
+    )
+
+
+def is_net(given: Any) -> bool:
+    """Tell whether this is a net of torch, or an engine."""
+    return hasattr(given, "facts") or (callable(given) and hasattr(given, "state_dict"))
+
+
+def checked_net(given: Any) -> Any:
+    """Return a net or an engine.
+
+    Raises
+    ------
+    BadOption
+        If it is neither.
+    """
+    if not is_net(given):
+        raise BadOption(f"The net is {shown(given)}.", remedy="Give a torch.nn.Module, such as model.net.")
+    return given
 
 
 def engine_now(net: Any, kind: str, device: str, channels: int) -> Engine:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
-from napari_atomai.errors import BadOption
+from napari_atomai.data.arguments import shown, whole_number
+from napari_atomai.errors import BadImage, BadOption
 
 Maps = NDArray[np.float32]
 
@@ -68,6 +69,22 @@ def tempered(probabilities: ArrayLike, temperature: float) -> Maps:
     return result
 
 
+def a_map(given: ArrayLike) -> Maps:
+    """Return probabilities as an array.
+
+    Raises
+    ------
+    BadImage
+        If they are no numbers, or their sizes differ.
+    """
+    try:
+        return np.asarray(given, np.float32)
+    except (TypeError, ValueError) as error:
+        raise BadImage(
+            f"The probabilities are {shown(given)}.", remedy="Give an array (n, y, x, classes) of numbers."
+        ) from error
+
+
 def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, ignore_index: int = -1) -> float:
     """Return the temperature at which probabilities fit labels that were not trained on.
 
@@ -89,13 +106,13 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, ignore_index: i
     -----
     Least negative log-likelihood; sources: see `tempered`.
     """
-    one, label = np.asarray(probabilities, np.float32), np.asarray(labels)
+    one, label = a_map(probabilities), np.asarray(labels)
     if one.ndim < 2 or one.shape[:-1] != label.shape:
         raise BadOption(
             f"Probabilities have shape {one.shape} and labels {label.shape}.",
             remedy="Give (n, y, x, classes) and (n, y, x).",
         )
-    counts = label != ignore_index
+    counts = label != whole_number("ignore_index", ignore_index, -(2**31))
     one, label = one[counts], label[counts].astype(np.intp)
     if one.shape[-1] == 1:
         one = np.concatenate([1 - one, one], axis=-1)

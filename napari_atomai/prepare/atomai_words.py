@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 import torch
 from torch import Tensor
 
+from napari_atomai.data.arguments import a_flag, a_number, whole_number
 from napari_atomai.errors import BadImage, BadOption, UnknownOption
 from napari_atomai.prepare.augment import Augment, Augmenter, chained
 
@@ -97,12 +98,12 @@ def recipe_of_words(words: Mapping[str, Any]) -> Augment:
 
 
 def _translated(word: str, value: Any) -> dict[str, Any]:
-    if word == "rotation":
+    if word == "rotation" and a_flag(word, value):
         return {"flips": True, "quarter_turns": True}
-    if word == "background":
+    if word == "background" and a_flag(word, value):
         return {"background": (0.0, 0.5)}
     if word == "zoom":
-        return {"zoom": (1.0, 2.0 if value is True else value)}
+        return {"zoom": (1.0, 2.0 if value is True else a_number(word, value, 1))}
     if word == "resize":
         down, up = _ends(word, value, (2.0, 1.5))
         return {"resize": (1 / down if down else 0.0, up)}
@@ -120,7 +121,8 @@ def _ends(word: str, value: Any, usual: tuple[float, float]) -> tuple[float, flo
         return usual
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise BadOption(f"Option {word!r} is {value!r}.", remedy=f"Give True, or a range such as {usual}.")
-    return float(value[0]), float(value[1])
+    remedy = f"Give True, or a range such as {usual}."
+    return a_number(word, value[0], 0, remedy=remedy), a_number(word, value[1], 0, remedy=remedy)
 
 
 def seg_augmentor(
@@ -148,6 +150,7 @@ def seg_augmentor(
     UnknownOption, BadOption
         If an option does not exist, or its value is out of range.
     """
+    whole_number("nb_classes", nb_classes)
     words = {word: value for word, value in options.items() if word != "custom_transform"}
     recipe = recipe_of_words(words)
     own = options.get("custom_transform")

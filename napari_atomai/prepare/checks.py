@@ -189,19 +189,6 @@ def channels_moved(name: str, count: int) -> str:
     return _MOVED.format(name=name, single=f", or {name}[:, 0]" if count == 1 else "")
 
 
-def whole_number(name: str, value: object, least: int = 1, *, remedy: str = "") -> int:
-    """Return a value that is a whole number of at least `least`.
-
-    Raises
-    ------
-    BadOption
-        With the value.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise BadOption(f"{name} is {value!r}.", remedy=remedy or f"Give a whole number of at least {least}.")
-    return int(value)
-
-
 def class_counts(labels: ArrayLike, nb_classes: int) -> Labels:
     """Count the pixels of each label 0 to K - 1 (background and atoms where `nb_classes` is 1)."""
     given = np.asarray(labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.arguments import a_number, whole_number
 from napari_atomai.errors import BadAtoms, BadImage
 from napari_atomai.prepare.masks import Labels, Soft, disc_labels, one_hot
 from napari_atomai.prepare.places import numbers
@@ -33,6 +35,12 @@ class MakeAtom:
     r_mask: int = 3
     intensity: float = 1.0
     offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        whole_number("sc", self.sc)
+        whole_number("r_mask", self.r_mask)
+        a_number("intensity", self.intensity, -math.inf)
+        a_number("offset", self.offset, -math.inf)
 
     @property
     def side(self) -> int:
@@ -75,7 +83,7 @@ def create_lattice_mask(lattice: ArrayLike, xy_atoms: ArrayLike, *, rmask: float
             f"The image has shape {image.shape}.",
             remedy="Give one image (y, x); create_multiclass_lattice_mask takes stacks.",
         )
-    return disc_labels(xy_atoms, image.shape, radius=rmask / 2)
+    return disc_labels(xy_atoms, image.shape, radius=a_number("rmask", rmask, 0) / 2)
 
 
 def create_multiclass_lattice_mask(
@@ -116,8 +124,8 @@ def create_multiclass_lattice_mask(
         frame: np.column_stack([table[:, :2], np.searchsorted(values, table[:, 2])])
         for frame, table in tables.items()
     }
-    count = len(values) + 1
-    return one_hot(disc_labels(ranked, shape, nb_classes=count, radius=rmask / 2), count)
+    count, radius = len(values) + 1, a_number("rmask", rmask, 0) / 2
+    return one_hot(disc_labels(ranked, shape, nb_classes=count, radius=radius), count)
 
 
 def _with_classes(table: Any) -> NDArray[np.float64]:

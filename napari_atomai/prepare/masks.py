@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_atomai.data.arguments import a_number, shown, whole_number
 from napari_atomai.errors import BadAtoms, BadImage, BadOption
 from napari_atomai.prepare.places import Coordinates, Places, numbers, places
 
@@ -76,8 +77,7 @@ def disc_labels(
     radii = _per_class("radius", radius, nb_classes, SMALLEST_RADIUS)[table.classes]
     discs = _cover(table, stack, radii)
     background, first = (0, 1) if nb_classes == 1 else (nb_classes - 1, 0)
-    if not 0 <= ring <= LARGEST_RADIUS:
-        raise BadOption(f"The ring is {ring} px wide.", remedy=f"Give 0 to {LARGEST_RADIUS:g} px.")
+    a_number("ring", ring, 0, LARGEST_RADIUS, f"Give 0 to {LARGEST_RADIUS:g} px.")
     labels = np.full(stack, background, np.int64)
     if ring > 0:
         labels[_cover(table, stack, radii + ring).atom >= 0] = IGNORED
@@ -205,20 +205,18 @@ def _windows(
 
 
 def _stack_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    sizes = tuple(int(size) for size in shape)
-    if len(sizes) not in (2, 3) or min(sizes) < 1:
+    sizes = tuple(shape) if isinstance(shape, list | tuple | np.ndarray) else ()
+    if len(sizes) not in (2, 3) or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
         raise BadImage(
-            f"The shape of the images is {tuple(shape)}.", remedy="Give (y, x) or (n, y, x), none of them 0."
+            f"The shape of the images is {shown(shape)}.",
+            remedy="Give (y, x) or (n, y, x), whole numbers, none of them 0.",
         )
     n, rows, columns = sizes if len(sizes) == 3 else (1, *sizes)
     return n, rows, columns
 
 
 def _checked(table: Places, nb_classes: int) -> Places:
-    if nb_classes < 1:
-        raise BadOption(
-            f"nb_classes is {nb_classes}.", remedy="Give 1, or the number of classes with the background."
-        )
+    whole_number("nb_classes", nb_classes, remedy="Give 1, or the number of classes with the background.")
     room = max(1, nb_classes - 1)
     wrong = np.unique(table.classes[table.classes >= room])
     if wrong.size:
@@ -235,8 +233,9 @@ def _per_class(
     name: str, value: float | Sequence[float], nb_classes: int, least: float
 ) -> NDArray[np.float64]:
     room = max(1, nb_classes - 1)
-    values = np.asarray(value, np.float64)
-    if values.ndim > 1 or values.size not in (1, room):
+    several: Any = value if isinstance(value, list | tuple | np.ndarray) else [value]
+    values = np.array([a_number(name, each, 0) for each in several])
+    if values.size not in (1, room):
         raise BadOption(
             f"{name} has {values.size} values for {room} class(es) of atoms.",
             remedy="Give one number, or one for each class without the background.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.arguments import a_flag, whole_number
 from napari_atomai.errors import BadAtoms, BadImage
 from napari_atomai.prepare.places import Coordinates, places
 from napari_atomai.prepare.windows import (
@@ -92,7 +93,7 @@ def extract_subimages(
     window = sides_of(window_size)
     corners = corners_around(table.positions, window)
     exact = table.positions - (np.array(window) - 1) / 2
-    ends = [np.floor(exact), np.ceil(exact)] if subpixel else [corners]
+    ends = [np.floor(exact), np.ceil(exact)] if a_flag("subpixel", subpixel) else [corners]
     inside = np.logical_and.reduce([fits(end, window, stack.shape[1:3]) for end in ends])
     frames = table.frames[inside]
     usable = np.logical_and.reduce(np.isfinite(stack), axis=-1)
@@ -161,6 +162,8 @@ def cut_patches(
             remedy="Give every image a label of its own size.",
         )
     window = sides_of(size)
+    whole_number("The number of patches", number)
+    whole_number("The seed", seed, 0)
     streams = (np.random.default_rng([seed, frame]) for frame in range(len(pixels)))
     corners = np.concatenate([random_corners(pixels.shape[1:3], window, number, rng) for rng in streams])
     frames = np.repeat(np.arange(len(pixels)), number)
@@ -177,7 +180,8 @@ def extract_patches(
 ) -> tuple[Pixels, Pixels]:
     """Return patches of images and of their masks; `cut_patches` also tells where they come from."""
     patches = cut_patches(images, masks, patch_size, num_patches, seed=random_state)
-    assert patches.labels is not None
+    if patches.labels is None:
+        raise BadImage("There are no masks.", remedy="Give them, or call cut_patches for images alone.")
     return patches.images, patches.labels
 
 
@@ -225,6 +229,8 @@ def extract_random_subimages(
         patches = cut_patches(stack, None, window_size, num_images, seed=random_state)
         return patches.images, (patches.corners + half).astype(np.float64), patches.frames
     images, com, frames = extract_subimages(stack, coordinates, window_size, coord_class)
+    whole_number("num_images", num_images)
+    whole_number("random_state", random_state, 0)
     drawn = [
         _drawn(np.flatnonzero(frames == frame), num_images, frame, random_state)
         for frame in range(len(stack))
@@ -234,10 +240,10 @@ def extract_random_subimages(
 
 
 def _drawn(atoms: NDArray[np.intp], number: int, frame: int, seed: int) -> NDArray[np.intp]:
-    if not 1 <= number <= len(atoms):
+    if number > len(atoms):
         raise BadAtoms(
             f"{number} windows were asked of image {frame}; around {len(atoms)} atoms one can be cut.",
-            remedy="Ask for at least one, and for no more than there are atoms.",
+            remedy="Ask for no more than there are atoms.",
         )
     return np.random.default_rng([seed, frame]).choice(atoms, number, replace=False)
 
@@ -262,7 +268,8 @@ def imcrop_randcoord(
 ) -> tuple[Pixels, Vector]:
     """Cut windows out of an image (y, x) or (y, x, c) around positions drawn from (N, 2), and return both."""
     pixels = np.asarray(img)
-    where = {0: np.asarray(coord)[:, :2]}
+    places = np.asarray(coord)
+    where = {0: places[:, :2] if places.ndim == 2 else places}
     images, com, _ = extract_random_subimages(
         pixels[None], window_size, num_images, where, random_state=random_state
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.arguments import whole_number
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.errors import BadAtoms
 
@@ -44,7 +45,7 @@ class Places:
         BadAtoms
             If there are none.
         """
-        chosen = self.classes == number
+        chosen = self.classes == whole_number("The class of the atoms", number, 0)
         if len(self) and not chosen.any():
             raise BadAtoms(
                 f"There are no atoms of class {number} among {len(self)}.",

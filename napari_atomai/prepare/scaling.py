@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from napari_atomai.data.arguments import shown
 from napari_atomai.data.recipe import Recipe
-from napari_atomai.errors import BadImage
+from napari_atomai.errors import BadImage, BadOption
 
 Pixels = NDArray[Any]
 
@@ -134,6 +135,21 @@ class Scaling(Recipe):
                 remedy="Divide the image by a large number first.",
             )
         return low, float(span), middle
+
+
+def a_scaling(given: Any) -> Scaling:
+    """Return the scaling that was given, or the usual one for None.
+
+    Raises
+    ------
+    BadOption
+        If it is something else.
+    """
+    if given is not None and not isinstance(given, Scaling):
+        raise BadOption(
+            f"scaling is {shown(given)}.", remedy='Give prepare.scaling.Scaling(kind="minmax"), for instance.'
+        )
+    return given if given is not None else Scaling()
 
 
 def check_stack(images: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from napari_atomai.data.arguments import a_flag, shown, whole_number
 from napari_atomai.errors import BadImage, BadOption
 from napari_atomai.prepare.patches import extract_subimages
 from napari_atomai.prepare.places import Coordinates
@@ -55,8 +56,15 @@ def extract_patches_and_spectra(
     if cube.ndim != 3:
         raise BadImage(f"The spectrum image has shape {cube.shape}.", remedy="Give (y, x, energy).")
     channels = cube.shape[2]
-    first, last = (band, band + 1) if isinstance(band, int) else band
-    if not (0 <= first < last <= channels and 1 <= avg_pool <= channels):
+    ends = (band, band) if isinstance(band, int) else band
+    if not isinstance(ends, tuple | list) or len(ends) != 2:
+        raise BadOption(
+            f"The band is {shown(band)}.", remedy="Give a channel, or first and last + 1, such as (10, 20)."
+        )
+    first, last = (whole_number("A channel of the band", end, 0) for end in ends)
+    last += isinstance(band, int)
+    whole_number("avg_pool", avg_pool)
+    if not (first < last <= channels and avg_pool <= channels):
         raise BadOption(
             f"The band is {first} to {last} and avg_pool {avg_pool}, for spectra of {channels} channels.",
             remedy=f"Choose the band within 0 to {channels} and avg_pool from 1 to {channels}.",
@@ -82,12 +90,11 @@ def get_coord_grid(imgdata: ArrayLike, step: int, return_dict: bool = True) -> d
     dict of int to array, shape (N, 3)
         Row, column and class 0, for each image; without `return_dict` one table (N, 2).
     """
-    if step < 1:
-        raise BadOption(f"The step of the grid is {step} px.", remedy="Give 1 or more.")
+    whole_number("step", step, remedy="Give whole pixels, 1 or more.")
     stack = image_stack(imgdata)
     axes = [np.arange(0, size, step, dtype=np.float64) for size in stack.shape[1:3]]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-    if not return_dict:
+    if not a_flag("return_dict", return_dict):
         return grid
     table = np.column_stack([grid, np.zeros(len(grid))])
     return {frame: table.copy() for frame in range(len(stack))}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.arguments import a_number, whole_number
 from napari_atomai.errors import BadImage, BadOption
 
 Pixels = NDArray[Any]
@@ -42,7 +43,7 @@ def split(
     BadOption
         If the share is not between 0 and 1.
     """
-    if not 0 < test_size < 1:
+    if not 0 < a_number("test_size", test_size, 0, 1) < 1:
         raise BadOption(
             f"The share for testing is {test_size}.", remedy="Give a share between 0 and 1, such as 0.15."
         )
@@ -61,7 +62,7 @@ def split(
             remedy="Add an image, or cut this one in two parts first and number them as frames 0 and 1.",
         )
     number = min(max(1, round(test_size * len(groups))), len(groups) - 1)
-    chosen = np.random.default_rng(seed).choice(groups, number, replace=False)
+    chosen = np.random.default_rng(whole_number("The seed", seed, 0)).choice(groups, number, replace=False)
     testing = np.isin(parents, chosen)
     return np.flatnonzero(~testing), np.flatnonzero(testing)
 
@@ -92,6 +93,11 @@ def data_split(
     images, labels, images_test, labels_test : arrays
     """
     images, labels = np.asarray(X_train), np.asarray(y_train)
+    if images.ndim == 0 or labels.ndim == 0:
+        raise BadImage(
+            f"The images have shape {images.shape} and the labels {labels.shape}.",
+            remedy="Give several of each, (n, y, x).",
+        )
     if len(images) != len(labels):
         raise BadImage(
             f"There are {len(images)} images and {len(labels)} labels.",

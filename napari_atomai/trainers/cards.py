@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import nn
 
+from napari_atomai.data.arguments import shown
 from napari_atomai.data.card import ModelCard
+from napari_atomai.errors import BadOption
 from napari_atomai.locate.neighbours import nearest_distances
 from napari_atomai.nets.registry import describe_net
 from napari_atomai.prepare.scaling import Scaling
@@ -56,6 +58,8 @@ def segmentation_card(
     BadModel
         If the net has no name by which it could be built again.
     """
+    if not isinstance(name, str):
+        raise BadOption(f"The name is {shown(name)}.", remedy="Give a word by which the model is known.")
     kind, net_options = describe_net(net)
     lengths = {}
     if spacing > 0:

@@ -3,103 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self, Unpack, overload
+from collections.abc import Generator, Mapping
+from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 from torch import nn
 
-from napari_atomai.data.card import ModelCard
+from napari_atomai.data.arguments import known, whole_number
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadModel, BadOption
-from napari_atomai.files.weights import Weights as File
-from napari_atomai.nets.registry import describe_net
 from napari_atomai.prepare.atomai_words import AtomAIWords
-from napari_atomai.prepare.checks import whole_number
-from napari_atomai.prepare.scaling import Scaling
 from napari_atomai.trainers.augmentation import with_words
-from napari_atomai.trainers.averaging import Weights, copied
+from napari_atomai.trainers.averaging import Weights
+from napari_atomai.trainers.ensemble_weights import Ensemble
+from napari_atomai.trainers.labelled import Labelled
 from napari_atomai.trainers.loop import Trainer
 from napari_atomai.trainers.members import counted, fresh, member_seed, trained_apart, trained_swag
-from napari_atomai.trainers.options import Asked, SegmentationWords
-from napari_atomai.trainers.saving import give, net_of, with_suffix, write_members
-from napari_atomai.trainers.segmentation import Labelled, SegTrainer
+from napari_atomai.trainers.options import Asked, NetWords, SegmentationWords
+from napari_atomai.trainers.segmentation import SegTrainer
 from napari_atomai.trainers.task import Pairs
 
-Result = tuple[nn.Module, "Ensemble"]
+__all__ = ["Ensemble", "EnsembleTrainer"]
+
+Result = tuple[nn.Module, Ensemble]
 _WORDS = (*AtomAIWords.__annotations__, "n_models", "basemodel", "training_cycles_ensemble")
-
-
-class Ensemble(Sequence[Weights]):
-    """The members of an ensemble: a sequence of their weights, as torch's ``state_dict`` gives them.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        Takes the weights of any member.
-    members : sequence of dict
-        At least one.
-    card : ModelCard, optional
-        Without it the ensemble cannot be saved.
-    scaling : Scaling
-        Of intensities, in training and in prediction.
-    """
-
-    def __init__(
-        self,
-        net: nn.Module,
-        members: Sequence[Weights],
-        card: ModelCard | None = None,
-        scaling: Scaling | None = None,
-    ) -> None:
-        if not members:
-            raise BadOption("An ensemble has at least one member.", remedy="Train some.")
-        self.net, self.members, self.card = net, list(members), card
-        self.scaling = scaling if scaling is not None else Scaling()
-
-    @overload
-    def __getitem__(self, index: int) -> Weights: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Weights]: ...
-    def __getitem__(self, index: int | slice) -> Weights | list[Weights]:
-        return self.members[index]
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def nets(self) -> Iterator[nn.Module]:
-        """Yield the members as nets, each a copy made when it is asked for."""
-        for member in self.members:
-            net = copy.deepcopy(self.net)
-            net.load_state_dict(member)
-            yield net.eval()
-
-    def save_model(self, path: str | Path) -> Path:
-        """Write all members and their card to one safetensors file, and return its path.
-
-        Raises
-        ------
-        BadModel
-            If the net has no name by which it could be built again.
-        """
-        if self.card is None:
-            describe_net(self.net)  # says how to give the net a name
-            raise BadModel("The ensemble has no card.", remedy="Save one that EnsembleTrainer made.")
-        full = with_suffix(path)
-        write_members(full, self.card.model_copy(update={"name": full.stem}), self.members)
-        return full
-
-    @classmethod
-    def of_weights(cls, weights: File) -> Self:
-        """Return the ensemble of an opened file."""
-        card, net = weights.card, net_of(weights)
-        members = []
-        for member in reversed(weights.of_members()):  # the net is left with the first
-            give(net, member)
-            members.append(copied(net))
-        scaling = Scaling.of(card.scaling) if card.scaling else Scaling(kind="none")
-        return cls(net, members[::-1], card, scaling)
 
 
 class EnsembleTrainer:
@@ -111,38 +38,24 @@ class EnsembleTrainer:
         "Unet", "dilnet", "SegResNet", "ResHedNet", a registered net of your own, or a net itself.
     nb_classes : int
         1: objects against background. K of 2 or more: labels 0 to K - 1, background last.
-    channels, net_options, seed, scaling, class_names
-        See `napari_atomai.trainers.segmentation.SegTrainer`.
+    **net
+        channels, net_options, seed, scaling, class_names: see
+        `napari_atomai.trainers.segmentation.SegTrainer`.
 
     Notes
     -----
-    Every strategy returns ``(net, ensemble)``, which `napari_atomai.predictors.ensemble.EnsemblePredictor`
-    takes. Each comes twice: ``train_...(X_train, y_train, X_test, y_test)`` in the paper's words, to its end,
-    and ``training_...(Labelled(X_train, y_train, X_test, y_test))``, a generator that yields Progress.
+    Every strategy takes images and labels as `napari_atomai.models.segmentor.Segmentor.fit` does, and how
+    many members to train, and returns ``(net, ensemble)``, which
+    `napari_atomai.predictors.ensemble.EnsemblePredictor` takes. Each comes twice:
+    ``train_...(X_train, y_train, X_test, y_test)`` in the paper's words, to its end, and
+    ``training_...(Labelled(X_train, y_train, X_test, y_test))``, a generator that yields Progress.
 
     Deep ensembles: Lakshminarayanan et al., arXiv:1612.01474. SWAG: Maddox et al., arXiv:1902.02476.
     """
 
-    def __init__(
-        self,
-        model: str | nn.Module = "Unet",
-        nb_classes: int = 1,
-        *,
-        channels: int = 1,
-        net_options: Mapping[str, Any] | None = None,
-        seed: int = 1,
-        scaling: Scaling | None = None,
-        class_names: Sequence[str] = (),
-    ) -> None:
-        self.base = SegTrainer(
-            model,
-            nb_classes,
-            channels=channels,
-            net_options=net_options,
-            seed=seed,
-            scaling=scaling,
-            class_names=class_names,
-        )
+    def __init__(self, model: str | nn.Module = "Unet", nb_classes: int = 1, **net: Unpack[NetWords]) -> None:
+        known("argument of EnsembleTrainer called", net, NetWords.__annotations__)
+        self.base = SegTrainer(model, nb_classes, **net)
         self.members: list[Weights] = []
         """Those trained so far; they stay when a later one fails or the work is stopped."""
         self._asked = Asked({})
@@ -228,12 +141,8 @@ class EnsembleTrainer:
 
         Parameters
         ----------
-        X_train, X_test : array, shape (n, y, x) or (n, y, x, c)
-            Images; some are set aside for testing if no test images are given.
-        y_train, y_test : array, shape (n, y, x) or (n, y, x, nb_classes)
-            Labels.
-        n_models : int
-            How many members.
+        X_train, y_train, X_test, y_test, n_models
+            See `train_ensemble_from_scratch`.
         basemodel : torch.nn.Module, optional
             A trained net to begin from, instead of training one.
         training_cycles_ensemble : int
@@ -268,6 +177,7 @@ class EnsembleTrainer:
     ) -> Generator[Progress, None, Result]:
         """Train as `train_ensemble_from_baseline` does, and yield Progress."""
         asked, pairs = self._begun(data, n_models, options)
+        whole_number("training_cycles_ensemble", training_cycles_ensemble)
         short = asked.updated({"training_cycles": training_cycles_ensemble})
         cycles = 0 if basemodel is not None else asked.options.training_cycles
         of = cycles + n_models * training_cycles_ensemble
@@ -297,12 +207,8 @@ class EnsembleTrainer:
 
         Parameters
         ----------
-        X_train, X_test : array, shape (n, y, x) or (n, y, x, c)
-            Images; some are set aside for testing if no test images are given.
-        y_train, y_test : array, shape (n, y, x) or (n, y, x, nb_classes)
-            Labels.
-        n_models : int
-            How many members.
+        X_train, y_train, X_test, y_test, n_models
+            See `train_ensemble_from_scratch`.
         **options
             See `napari_atomai.trainers.options.TrainingOptions`; weights are collected from `swa_start` on.
 
@@ -326,12 +232,7 @@ class EnsembleTrainer:
     def _begun(
         self, data: Labelled, count: int, options: Mapping[str, Any]
     ) -> tuple[Asked, tuple[Pairs, Pairs]]:
-        if not isinstance(data, Labelled):
-            raise BadOption(
-                f"The data are a {type(data).__name__}.",
-                remedy="Give Labelled(X_train, y_train, X_test, y_test), or call the train_... of that name, "
-                "which takes them one by one.",
-            )
+        data = Labelled.of(data)
         whole_number("n_models", count, remedy="Give a whole number of at least 1; 5 to 10 tell much more.")
         Asked(given := with_words(options), _WORDS)  # misspelt words are refused with the nearest
         asked = self._asked.updated(given)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from napari_atomai.data.arguments import whole_number
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadImage, BadModel, BadOption
@@ -24,11 +25,11 @@ from napari_atomai.prepare.scaling import Scaling
 from napari_atomai.prepare.split import split
 from napari_atomai.trainers.averaging import Weights
 from napari_atomai.trainers.ensemble import EnsembleTrainer
+from napari_atomai.trainers.labelled import TEST_SHARE, Labelled, check_complete
 from napari_atomai.trainers.loop import Trainer
 from napari_atomai.trainers.losses import make_loss
 from napari_atomai.trainers.options import Asked, SegmentationWords
 from napari_atomai.trainers.randomness import Stream, own_randomness, seed_of
-from napari_atomai.trainers.segmentation import TEST_SHARE, Labelled
 from napari_atomai.trainers.task import Objective, Pairs, Trained
 
 BATCH = 64
@@ -113,6 +114,7 @@ class ImSpecTrainer:
             With the values that do not fit, and what to do about it.
         """
         asked = _asked(self.worded(options))
+        data = Labelled.of(data)
         pairs = self.pairs(data, options.get("batch_size", 0), keep_normalisation=keep_normalisation)
         self.asked = asked.updated({"batch_size": min(asked.options.batch_size, len(pairs[0]))})
         self.trainer = self.run_of(self.net, pairs, self.asked, checkpoint)
@@ -200,12 +202,7 @@ class ImSpecTrainer:
         )
 
     def _split(self, data: Labelled) -> tuple[tuple[Signals, Signals], tuple[Signals, Signals]]:
-        if (data.images_test is None) != (data.labels_test is None):
-            missing = "targets" if data.labels_test is None else "inputs"
-            raise BadImage(
-                f"Of the test data the {missing} are missing.",
-                remedy="Give both, or neither to have some of the pairs set aside.",
-            )
+        check_complete(data, "inputs", "targets")
         features, targets = self._checked(data.images, data.labels, "training")
         if data.images_test is not None and data.labels_test is not None:
             return (features, targets), self._checked(data.images_test, data.labels_test, "test")
@@ -258,11 +255,10 @@ class ImSpecEnsembleTrainer(EnsembleTrainer):
     def _begun(
         self, data: Labelled, count: int, options: Mapping[str, Any]
     ) -> tuple[Asked, tuple[Pairs, Pairs]]:
-        if count < 1:
-            raise BadOption(f"n_models is {count}.", remedy="Give at least 1; 5 to 10 tell much more.")
+        whole_number("n_models", count, remedy="Give a whole number of at least 1; 5 to 10 tell much more.")
         asked = self._asked.updated(self.base.worded(options))
         self.members = []
-        pairs = self.base.pairs(data, options.get("batch_size", 0))
+        pairs = self.base.pairs(Labelled.of(data), options.get("batch_size", 0))
         return asked.updated({"batch_size": min(asked.options.batch_size, len(pairs[0]))}), pairs
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from napari_atomai.data.recipe import Recipe
 from napari_atomai.errors import BadOption, UnknownOption
 from napari_atomai.prepare.atomai_words import AtomAIWords
+from napari_atomai.prepare.scaling import Scaling
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 OptimizerMaker = Callable[[Iterable[torch.nn.Parameter]], torch.optim.Optimizer]
 Augmentation = Callable[[torch.Tensor, torch.Tensor, torch.Generator], tuple[torch.Tensor, torch.Tensor]]
 OWN = "own"
 """What a loss or an optimizer is called in the record when it was given as a function."""
+
+
+FINITE = ConfigDict(allow_inf_nan=False)
 
 
 class Perturbation(Recipe):
@@ -27,6 +32,7 @@ class Perturbation(Recipe):
     """
 
     title: ClassVar[str] = "Perturb weights"
+    model_config = FINITE
 
     a: float = Field(0.01, ge=0, le=1, description="Variance of the noise at the first cycle.")
     gamma: float = Field(1.5, ge=0, le=10, description="How fast the variance falls.")
@@ -37,6 +43,7 @@ class TrainingOptions(Recipe):
     """How to train. Everything here is JSON: it is form, record and options at once."""
 
     title: ClassVar[str] = "Training"
+    model_config = FINITE
 
     training_cycles: int = Field(
         1000, ge=1, le=10_000_000, description="A cycle is one batch, or all images with full_epoch."
@@ -73,10 +80,17 @@ class TrainingOptions(Recipe):
     processes: int = Field(1, ge=1, le=1024, description="Processes (GPUs) on each machine.")
     nodes: int = Field(1, ge=1, le=4096, description="Machines.")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
+            raise ValueError("give a number; True and False are none")
+        return value
+
     @field_validator("perturb_weights", mode="before")
     @classmethod
     def _perturbation(cls, value: object) -> object:
-        if isinstance(value, str | int) and not isinstance(value, bool):
+        if not isinstance(value, bool | Mapping | Perturbation):
             raise ValueError("give True, False, or numbers such as {'a': 0.01, 'gamma': 1.5, 'e_p': 50}")
         return Perturbation.of(value) if isinstance(value, Mapping) else value
 
@@ -132,6 +146,24 @@ class TrainingWords(TypedDict, total=False):
 
 class SegmentationWords(TrainingWords, AtomAIWords, total=False):
     """The same, with AtomAI's words for augmentation: ``zoom=True``, ``gauss_noise=(0, 50)`` ..."""
+
+
+class FitWords(SegmentationWords, total=False):
+    """The same, with what `napari_atomai.models.segmentor.Segmentor.fit` takes beside them."""
+
+    resume: bool
+    checkpoint: str | Path | None
+    missing_classes: bool
+
+
+class NetWords(TypedDict, total=False):
+    """What the net of a segmentation is made from; see `napari_atomai.trainers.segmentation.SegTrainer`."""
+
+    channels: int
+    net_options: Mapping[str, Any] | None
+    seed: int
+    scaling: Scaling | None
+    class_names: Sequence[str]
 
 
 class Asked:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from napari_atomai.data.arguments import a_path
 from napari_atomai.data.card import ModelCard
 from napari_atomai.errors import BadModel, UnknownOption
 from napari_atomai.files.weights import Weights, read_tensors, write_weights
@@ -26,7 +27,7 @@ _RUN, _TREE = "training/", "napari_atomai.training"
 
 def with_suffix(path: str | Path) -> Path:
     """Return the path of a model file; ".safetensors" is added to a name that ends otherwise."""
-    full = Path(path).expanduser()
+    full = a_path("The file of the model", path, "Give the path that it is to be saved under.")
     return full if full.suffix == ".safetensors" else full.with_name(full.name + ".safetensors")
 
 

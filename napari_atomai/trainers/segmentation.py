@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,47 +11,27 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from napari_atomai.data.arguments import a_flag, a_path, names, whole_number
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import Progress, finish
-from napari_atomai.errors import BadImage, BadModel, BadOption, UnknownOption
+from napari_atomai.errors import BadModel, BadOption, UnknownOption
 from napari_atomai.nets.registry import build_net, size_multiple
-from napari_atomai.prepare.atomai_words import AtomAIWords
-from napari_atomai.prepare.checks import checked_pairs, whole_number
 from napari_atomai.prepare.masks import IGNORED
-from napari_atomai.prepare.scaling import Scaling
-from napari_atomai.prepare.split import split
+from napari_atomai.prepare.scaling import Scaling, a_scaling
 from napari_atomai.trainers.augmentation import augmentation, with_words
 from napari_atomai.trainers.cards import label_spacing, segmentation_card
+from napari_atomai.trainers.labelled import TEST_SHARE, Labelled, Needs, Pixels, padded
 from napari_atomai.trainers.loop import Trainer
 from napari_atomai.trainers.losses import make_loss
 from napari_atomai.trainers.metrics import SegmentationScores
-from napari_atomai.trainers.options import Asked, SegmentationWords
+from napari_atomai.trainers.options import Asked, FitWords, SegmentationWords
 from napari_atomai.trainers.randomness import Stream, own_randomness, seed_of
 from napari_atomai.trainers.task import Objective, Pairs, Trained
 
-Pixels = NDArray[Any]
-Checked = tuple[Pixels, NDArray[np.int64]]
-TEST_SHARE = 0.15
-"""Part of the images that is set aside for testing where no test images are given."""
+__all__ = ["TEST_SHARE", "Labelled", "SegTrainer"]
+
 _CLASSES = "Give 1, or the number of classes with the background."
 _LOSSES = ("ce", "focal", "dice", "ce+dice", "focal+dice")
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Images and labels to learn from and to test on; `images_test` None sets some aside.
-
-    Parameters
-    ----------
-    images, images_test : array, shape (n, y, x) or (n, y, x, c)
-    labels, labels_test : array, shape (n, y, x) or (n, y, x, nb_classes)
-        See `napari_atomai.prepare.checks.checked_labels`.
-    """
-
-    images: ArrayLike
-    labels: ArrayLike
-    images_test: ArrayLike | None = None
-    labels_test: ArrayLike | None = None
 
 
 class SegTrainer:
@@ -98,7 +77,7 @@ class SegTrainer:
         self.channels = whole_number("channels", channels)
         self.class_names = _names(class_names, max(nb_classes - 1, 1))
         self.net_options, self.seed = _options(net_options), whole_number("seed", seed, 0)
-        self.scaling = _scaling(scaling)
+        self.scaling = a_scaling(scaling)
         self.model = model
         self.net = self.fresh_net(seed)
         self.trainer: Trainer | None = None
@@ -116,9 +95,9 @@ class SegTrainer:
 
     def compile_trainer(
         self,
-        data: Labelled,
+        data: Labelled | tuple[ArrayLike, ...],
         *,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         missing_classes: bool = False,
         **options: Unpack[SegmentationWords],
     ) -> Trainer:
@@ -126,8 +105,8 @@ class SegTrainer:
 
         Parameters
         ----------
-        data : Labelled
-            Images and labels.
+        data : Labelled, or tuple of arrays
+            Images and labels to learn from, and, if they are to be given, those to test on.
         checkpoint : path, optional
             Where the state of the run is kept; a run that lies there is continued.
         missing_classes : bool
@@ -140,11 +119,11 @@ class SegTrainer:
         BadImage, BadOption, UnknownOption
             With the values that do not fit, and what to do about it.
         """
-        self.asked = Asked(
-            with_words(options), (*AtomAIWords.__annotations__, "resume", "checkpoint", "missing_classes")
-        )
-        pairs = self.pairs(data, self.asked.options.batch_size, missing_classes)
-        self.trainer = self.run_of(self.net, pairs, self.asked, checkpoint)
+        path = None if checkpoint is None else a_path("checkpoint", checkpoint)
+        missing = a_flag("missing_classes", missing_classes)
+        self.asked = Asked(with_words(options), FitWords.__annotations__)
+        pairs = self.pairs(Labelled.of(data), self.asked.options.batch_size, missing)
+        self.trainer = self.run_of(self.net, pairs, self.asked, path)
         return self.trainer
 
     def run_of(
@@ -214,33 +193,18 @@ class SegTrainer:
         missing : bool
             Accept that a class does not occur in the labels to learn from.
         """
-        train, test = self._split(data, batch, missing)
+        needs = Needs(self.nb_classes, self.channels, batch, every_class=not missing)
+        train, test = needs.parted(data, self.seed)
         self.spacing = label_spacing(train[1], self.nb_classes)
         self._check_result(train[0][:1])
         return self._pair(*train), self._pair(*test)
-
-    def _split(self, data: Labelled, batch: int, missing: bool) -> tuple[Checked, Checked]:
-        _check_both(data)
-        images, labels = checked_pairs(data.images, data.labels, self.nb_classes, every_class=not missing)
-        _check_channels(images, self.channels, "training")
-        if data.images_test is not None and data.labels_test is not None:
-            _check_batch(len(images), batch)
-            tests = checked_pairs(
-                data.images_test, data.labels_test, self.nb_classes, every_class=False, name="test"
-            )
-            _check_channels(tests[0], self.channels, "test")
-            return (images, labels), tests
-        chosen, aside = split(len(images), TEST_SHARE, seed=self.seed)
-        _check_batch(len(chosen), batch, len(aside))
-        checked_pairs(images[chosen], labels[chosen], self.nb_classes, every_class=not missing)
-        return (images[chosen], labels[chosen]), (images[aside], labels[aside])
 
     def _pair(self, images: Pixels, labels: NDArray[np.int64]) -> Pairs:
         scaled = self.scaling.apply(images)
         # Small types: labels of 64 bits would take twice the memory of the images.
         small = labels.astype(np.int8 if self.nb_classes < 128 else np.int16)
         inputs = scaled[:, None] if scaled.ndim == 3 else np.moveaxis(scaled, -1, 1)
-        return Pairs.of(*_padded(inputs, small, size_multiple(self.net)))
+        return Pairs.of(*padded(inputs, small, size_multiple(self.net)))
 
     def _check_result(self, one: Pixels) -> None:
         """Refuse a net that does not give a map of every class."""
@@ -275,24 +239,14 @@ def _options(given: Any) -> dict[str, Any]:
     return dict(given or {})
 
 
-def _scaling(given: Any) -> Scaling:
-    if given is not None and not isinstance(given, Scaling):
+def _names(given: Any, count: int) -> tuple[str, ...]:
+    found = names("class_names", given) or tuple(f"class {index}" for index in range(count))
+    if len(found) != count:
         raise BadOption(
-            f"scaling is {given!r}.", remedy='Give prepare.scaling.Scaling(kind="minmax"), for instance.'
-        )
-    return given if given is not None else Scaling()
-
-
-def _names(given: Sequence[str], count: int) -> tuple[str, ...]:
-    if isinstance(given, str):
-        given = (given,)
-    names = tuple(given) or tuple(f"class {index}" for index in range(count))
-    if len(names) != count:
-        raise BadOption(
-            f"{len(names)} class names were given for {count} class(es) beside the background.",
+            f"{len(found)} class names were given for {count} class(es) beside the background.",
             remedy=f"Give {count}, or none.",
         )
-    return names
+    return found
 
 
 def _fitting(net: nn.Module, classes: int, channels: int) -> nn.Module:
@@ -304,43 +258,3 @@ def _fitting(net: nn.Module, classes: int, channels: int) -> nn.Module:
                 remedy=f"Give {'nb_classes' if name == 'classes' else name}={made}, or another net.",
             )
     return net
-
-
-def _check_both(data: Labelled) -> None:
-    if (data.images_test is None) != (data.labels_test is None):
-        missing = "labels" if data.labels_test is None else "images"
-        raise BadImage(
-            f"Of the test data the {missing} are missing.",
-            remedy="Give both, or neither to have some of the training images set aside.",
-        )
-
-
-def _check_channels(images: Pixels, channels: int, name: str) -> None:
-    found = images.shape[3] if images.ndim == 4 else 1
-    if found != channels:
-        raise BadImage(
-            f"The {name} images have shape {images.shape}: {found} channel(s); the net takes {channels}.",
-            remedy=f"Give channels={found} with the model, or one channel, such as the mean of colours.",
-        )
-
-
-def _check_batch(images: int, batch: int, aside: int = 0) -> None:
-    if images >= batch:
-        return
-    more = f" ({aside} of {images + aside} are set aside for testing)" if aside else ""
-    raise BadImage(
-        f"There are {images} images to learn from{more}, and a batch has {batch}.",
-        why="A batch would show the same image twice.",
-        remedy=f"Give batch_size={images} or less, or cut more patches out of the images.",
-    )
-
-
-def _padded(inputs: Pixels, labels: Pixels, multiple: int) -> tuple[Pixels, Pixels]:
-    """Mirror images up to the next size that the net can take; what is added does not count."""
-    more = [(0, -size % multiple) for size in labels.shape[1:]]
-    if not any(end for _, end in more):
-        return inputs, labels
-    return (
-        np.pad(inputs, [(0, 0), (0, 0), *more], mode="symmetric"),
-        np.pad(labels, [(0, 0), *more], constant_values=IGNORED),
-    )

@@ -16,7 +16,8 @@ from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.image import Image, first_picture
 from napari_atomai.data.progress import Progress, finish
-from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms
+from napari_atomai.data.recipe import FindAtoms, ModelRecord, Record, RefineAtoms, Step
+from napari_atomai.data.recipes_segment import SegmentImage
 from napari_atomai.errors import BadOption
 from napari_atomai.files.reading import read
 from napari_atomai.models.storage import load_weights
@@ -54,7 +55,8 @@ class Found:
     @property
     def threshold(self) -> float:
         """Score below which candidates are left out."""
-        return next(step.threshold for step in self.record.steps if isinstance(step, FindAtoms))
+        # A saved session brings back what a Segmentor found as a plain `Found`, too.
+        return next(s.threshold for s in self.record.steps if isinstance(s, FindAtoms | SegmentImage))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -79,13 +81,19 @@ class Found:
 
     def at(self, threshold: float) -> Found:
         """Return the same result under another threshold (0.05 to 0.99); nothing is computed again."""
-        steps = tuple(
-            FindAtoms.of({**step.model_dump(), "threshold": threshold, "false_rate": 0.0, "miss_rate": 0.0})
-            if isinstance(step, FindAtoms)
-            else step
-            for step in self.record.steps
-        )
+        steps = tuple(_with(step, threshold) for step in self.record.steps)
         return dataclasses.replace(self, record=self.record.model_copy(update={"steps": steps}))
+
+
+def _with(step: Step, threshold: float) -> Step:
+    """Return a step of a record with a threshold, if it has one."""
+    if isinstance(step, SegmentImage):
+        return SegmentImage.of({**step.model_dump(), "threshold": threshold})
+    if isinstance(step, FindAtoms):
+        return FindAtoms.of(
+            {**step.model_dump(), "threshold": threshold, "false_rate": 0.0, "miss_rate": 0.0}
+        )
+    return step
 
 
 def find_atoms(  # noqa: PLR0913 - the one call, in which every option is a word

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_atomai.data.image import Image, Source
-from napari_atomai.data.recipe import FindAtoms, InputRecord, ModelRecord, Record, RefineAtoms
+from napari_atomai.data.recipe import InputRecord, ModelRecord, Record, Step
 from napari_atomai.errors import CannotRead
 
 _PACKAGES = (
@@ -94,7 +94,7 @@ def describe_input(image: Image) -> InputRecord:
 
 def new_record(
     image: Image,
-    steps: Sequence[FindAtoms | RefineAtoms],
+    steps: Sequence[Step],
     model: ModelRecord | None = None,
     measured: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,17 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import NO_CALIBRATION, Image
 from napari_atomai.data.progress import Progress, finish
-from napari_atomai.data.recipe import ModelRecord, RefineAtoms
+from napari_atomai.data.recipe import RefineAtoms
 from napari_atomai.data.recipes_segment import SegmentImage
-from napari_atomai.errors import BadOption
 from napari_atomai.locate.centres import Peaks
 from napari_atomai.locate.neighbours import nearest_distances
 from napari_atomai.models.coordinates import atoms_of
-from napari_atomai.models.resizing import resized
+from napari_atomai.predictors.agreement import matched
 from napari_atomai.workflow.checks import check_image, check_zoom
 from napari_atomai.workflow.find import Found, as_image
 from napari_atomai.workflow.measure import measured
-from napari_atomai.workflow.record import file_sha256, new_record
+from napari_atomai.workflow.record import new_record
+from napari_atomai.workflow.segment_model import OpenModel
 
 if TYPE_CHECKING:  # they bring torch
     from napari_atomai.models.segmentor import Segmentor
@@ -36,6 +35,9 @@ Maps = NDArray[np.float32]
 
 _CLOSEST = 0.4
 """Of two atoms that refinement brings nearer than this share of the spacing, the surer one is kept."""
+
+_SAME = 1.5
+"""Pixels within which an atom that is found at two thresholds is the same."""
 
 _ALONE = 13.0
 """Spacing in pixels where there is one atom only: sets the window of its fit."""
@@ -90,9 +92,13 @@ class Segmented(Found):
     @cached_property
     def classes(self) -> NDArray[np.uint8]:
         """Class map (..., y, x): 0 is background, 1 the first class."""
+        return self.classes_at(self.threshold)
+
+    def classes_at(self, threshold: float) -> NDArray[np.uint8]:
+        """Return the class map at another threshold; unlike `at`, no atoms are looked for."""
         objects = _objects(self.maps)
         found = objects.argmax(axis=-1).astype(np.uint8) + np.uint8(1)
-        return np.where(objects.max(axis=-1) >= self.threshold, found, np.uint8(0))
+        return np.where(objects.max(axis=-1) >= threshold, found, np.uint8(0))
 
     def at(self, threshold: float) -> Segmented:
         """Return the result at another threshold (0.05 to 0.99); atoms are looked for again."""
@@ -104,7 +110,7 @@ class Segmented(Found):
         parts = [_atoms(self.image, index, maps, recipe, refine, names) for index, maps in enumerate(frames)]
         return dataclasses.replace(
             self,
-            candidates=Atoms.concatenate(parts),
+            candidates=_as_before(Atoms.concatenate(parts), self.candidates),
             record=self.record.model_copy(update={"steps": steps}),
         )
 
@@ -179,7 +185,7 @@ def segmenting(
     check_image(image)
     check_zoom(image, recipe.zoom)
     yield Progress(0, 0, "opening the model")
-    net = _Net(recipe.model if model is None else model)
+    net = OpenModel(recipe.model if model is None else model)
     parts: list[Atoms] = []
     maps: list[Maps] = []
     spreads: list[Maps] = []
@@ -192,8 +198,7 @@ def segmenting(
         spreads += [] if spread is None else [spread]
         parts.append(_atoms(image, index, seen, recipe, refine, net.classes))
     notes = (*image.notes, *_notes(image, incomplete))
-    record = new_record(image, (refine,), net.record, {"zoom": recipe.zoom}, notes)
-    record = record.model_copy(update={"steps": (recipe, refine)})
+    record = new_record(image, (recipe, refine), net.record, {"zoom": recipe.zoom}, notes)
     whole = np.stack(maps)
     shape = image.shape
     return Segmented(
@@ -204,69 +209,6 @@ def segmenting(
         maps=whole.reshape(*shape, whole.shape[-1]),
         image=image,
     )
-
-
-class _Net:
-    """A Segmentor or an ensemble, however it was given."""
-
-    def __init__(self, model: Any) -> None:
-        model, self.record = _opened(model) if isinstance(model, str) else (model, _in_memory(model))
-        from napari_atomai.predictors.ensemble import EnsemblePredictor
-        from napari_atomai.predictors.segmentation import SegPredictor
-
-        self.single = hasattr(model, "class_names")
-        self.predictor: SegPredictor | EnsemblePredictor
-        if self.single:
-            self.classes = tuple(model.class_names)
-            self.predictor = SegPredictor(model.net, scaling=model.scaling, channels=model.trainer.channels)
-        else:
-            self.predictor = EnsemblePredictor(model.net, model)
-            self.classes = tuple(model.card.classes) if model.card is not None else ()
-
-    def seen(self, pixels: NDArray[Any], zoom: float) -> Generator[Progress, None, tuple[Maps, Maps | None]]:
-        """Return the maps (y, x, classes) of a frame, and of an ensemble their spread (y, x)."""
-        size = tuple(max(8, round(side * zoom)) for side in pixels.shape)
-        frame = pixels[None] if zoom == 1 else resized(pixels[None], (size[0], size[1]))
-        result: Any = yield from self.predictor.predicting(frame)
-        maps, spread = (result, None) if self.single else (result.mean, result.standard_deviation)
-        if zoom != 1:
-            whole = (pixels.shape[0], pixels.shape[1])
-            maps = np.clip(resized(maps, whole), 0, 1)
-            spread = None if spread is None else np.maximum(resized(spread, whole), 0)
-        if spread is not None:
-            likely = maps.argmax(axis=-1)[..., None]
-            spread = np.take_along_axis(spread, likely, axis=-1)[0, ..., 0]
-        return maps[0], spread
-
-
-def _opened(name: str) -> tuple[Any, ModelRecord]:
-    from napari_atomai.models.storage import load_ensemble, load_model, load_weights
-
-    if not name:
-        raise BadOption(
-            "No model was named.", remedy="Give a .safetensors file that a Segmentor or an ensemble wrote."
-        )
-    if Path(name).suffix.lower() in (".tar", ".pt", ".pth"):
-        return load_model(name), ModelRecord(name=Path(name).stem, sha256=file_sha256(Path(name)))
-    weights = load_weights(name)
-    if weights.card.task != "segmentation":
-        other = "find_atoms" if weights.card.task == "find atoms" else "ImSpec"
-        raise BadOption(
-            f"The model {weights.card.name!r} is made for another task: {weights.card.task}.",
-            remedy=f"Use {other} for it, or choose a model that a Segmentor wrote.",
-        )
-    opened = load_model(name) if weights.card.members == 1 else load_ensemble(name)
-    return opened, ModelRecord(name=weights.card.name, sha256=weights.sha256)
-
-
-def _in_memory(model: Any) -> ModelRecord:
-    """Describe a model that has no file: by a hash of its weights, so that a record can tell it apart."""
-    digest = hashlib.sha256()
-    states = [model.net.state_dict()] if hasattr(model, "class_names") else list(model)
-    for state in states:
-        for name, value in state.items():
-            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return ModelRecord(name="in memory", sha256=digest.hexdigest())
 
 
 def _atoms(
@@ -302,6 +244,16 @@ def _atoms(
         pixel_size=image.pixel_size,
         origin=image.origin,
     )
+
+
+def _as_before(atoms: Atoms, before: Atoms) -> Atoms:
+    """Give atoms that were there before their numbers, so that they are known again, and its calibration."""
+    ids = np.arange(len(atoms)) + before.ids.max(initial=-1) + 1
+    for frame in np.unique(before.frames):
+        old, new = np.flatnonzero(before.frames == frame), np.flatnonzero(atoms.frames == frame)
+        same = matched(before.positions[old], atoms.positions[new], _SAME)
+        ids[new[same[1]]] = before.ids[old[same[0]]]
+    return dataclasses.replace(atoms, ids=ids, pixel_size=before.pixel_size, origin=before.origin)
 
 
 def _objects(maps: Maps) -> Maps:

@@ -30,6 +30,26 @@ def test_each_round_is_kept_and_one_that_is_there_is_not_done_again(tmp_path: Pa
         ELIT(QUICK.model_copy(update={"steps": 3})).fit(picture(), tmp_path)
 
 
+def test_an_ensemble_that_taught_itself_does_not_bear_the_figures_of_its_base() -> None:
+    rounds = ELIT(QUICK).fit(picture()).rounds
+    card = rounds[1].model.card
+    assert rounds[0].model.card.metrics
+    assert not card.metrics
+    assert not card.risk
+    assert card.name == "atoms-ensemble ELIT 1"
+    assert "after 1 round of" in card.description
+
+
+def test_columns_just_outside_of_the_frame_are_not_taken_for_atoms() -> None:
+    whole = np.asarray(sample("graphene").image.frame(0), float)
+    first = 3  # the frame cuts columns
+    (seen,) = ELIT(QUICK).fit(whole[first : first + 120, first : first + 120]).rounds[0].positions
+    truth = sample("graphene").truth.positions - first
+    inner = truth[((truth > -0.5) & (truth < 119.5)).all(axis=1)]
+    assert len(seen) <= len(inner) + 2
+    assert np.linalg.norm(seen[:, None] - inner[None], axis=2).min(axis=1).max() < 4
+
+
 def test_truth_is_only_judged_by() -> None:
     alone = ELIT(QUICK).fit(picture())
     judged = ELIT(QUICK).fit(picture(), truth=[alone.rounds[0].positions[0]])

@@ -127,7 +127,7 @@ def test_an_ensemble_is_opened_whole(tmp_path: Path) -> None:
     ratio = members[1]["head.weight"] / members[0]["head.weight"]
     torch.testing.assert_close(ratio, torch.full_like(ratio, 1.25))
     assert convert_atomai(path).is_file()
-    with pytest.raises(BadModel, match=r"ensemble of 2 nets\. Open it with load_atomai_ensemble"):
+    with pytest.raises(BadModel, match=r"ensemble of 2 nets\. Open it with load_ensemble"):
         load_atomai(path)
 
 

@@ -213,7 +213,7 @@ def test_a_grid_has_a_point_every_step_in_every_image() -> None:
     assert get_coord_grid(np.zeros((7, 9)), 4, return_dict=False).tolist() == [
         [r, c] for r in (0, 4) for c in (0, 4, 8)
     ]
-    with pytest.raises(BadOption, match="0 px"):
+    with pytest.raises(BadOption, match="step is 0"):
         get_coord_grid(np.zeros((7, 9)), 0)
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import napari_atomai as aoi
+from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
+from napari_atomai.data.recipes_segment import SegmentImage
 from napari_atomai.data.risk import RiskTable
 from napari_atomai.errors import BadImage, BadOption, UnknownOption
 from napari_atomai.models.storage import load_weights
@@ -20,7 +22,8 @@ from napari_atomai.simulate.lattices import PROTOTYPES
 from napari_atomai.simulate.samples import graphene_with_si, perovskite
 from napari_atomai.simulate.truth import match
 from napari_atomai.workflow.checks import DARK
-from napari_atomai.workflow.find import finding, with_threshold
+from napari_atomai.workflow.find import Found, finding, with_threshold
+from napari_atomai.workflow.record import new_record
 
 
 def crystal(
@@ -257,3 +260,14 @@ def test_finding_can_be_stopped_between_any_two_steps() -> None:
         next(work)
     work.close()
     assert work.gi_frame is None
+
+
+def test_a_plain_result_of_a_segmentation_has_a_threshold_too() -> None:
+    image = Image.from_array(np.zeros((8, 8)))
+    candidates = Atoms.make([[2, 2], [5, 5]], features={"score": [0.9, 0.6]})
+    probability = np.zeros((8, 8), np.float32)
+    found = Found(candidates, probability, new_record(image, (SegmentImage(model="mine", threshold=0.7),)))
+    assert found.threshold == 0.7
+    assert len(found.atoms) == 1
+    assert len(found.at(0.5).atoms) == 2
+    assert found.at(0.5).record.steps[0].model == "mine"
