@@ -74,7 +74,7 @@ def line(task: str, who: str, result: dict[str, float]) -> str:
 
 def run(python: str, who: str, task: str, data: Path, cycles: int) -> dict[str, float]:
     """Start a process that does one task in one program."""
-    # -P: else the folder of this file comes first, and its statistics.py would stand in for Python's own.
+    # -P: else the folder of this file comes first, and a file there could stand in for a module of Python.
     line = [python, "-P", __file__, "--worker", who, task, str(data), str(cycles)]
     done = subprocess.run(line, capture_output=True, text=True, cwd=data.parent, check=False)
     for text in done.stdout.splitlines():
