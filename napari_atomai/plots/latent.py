@@ -78,6 +78,7 @@ def draw_scatter(axes: Any, points: Values, colours: Values, names: tuple[str, s
         low, high = low - 0.02 * size, low + 1.02 * size
         drawn = _raster(points, colours, low, high)
         axes.imshow(drawn, extent=(low[0], high[0], low[1], high[1]), origin="lower", aspect="auto")
+    axes.locator_params(nbins=5)
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
 
@@ -107,8 +108,8 @@ def draw_manifold(axes: Any, manifold: Manifold) -> None:
     axes.imshow(manifold.mosaic(), extent=where, cmap="gray", aspect="equal", interpolation="nearest")
     two = rows > 1
     across, down = np.arange(0, columns, 2), np.arange(0, rows, 2) if two else np.zeros(0, int)
-    axes.set_xticks(across, [f"{value:.1f}" for value in manifold.second[across]])
-    axes.set_yticks(down, [f"{value:.1f}" for value in manifold.first[down]])
+    axes.set_xticks(across, [f"{value:.2g}" for value in manifold.second[across]])
+    axes.set_yticks(down, [f"{value:.2g}" for value in manifold.first[down]])
     axes.set_xlabel("z2" if two else "z1")
     axes.set_ylabel("z1" if two else "")
 
@@ -139,7 +140,7 @@ def scatter_figure(points: Values, values: Values, kind: str, names: tuple[str, 
     with plain():
         colours, chosen, limits = colours_of(values, kind)
         draw_scatter(axes, points, colours, names[:2])
-        _bar(figure, axes, chosen, limits, names[2])
+        _bar(figure, axes, chosen, limits, names[2], kind)
     return figure
 
 
@@ -175,7 +176,7 @@ def places_figure(
         axes.axis("off")
         if pixel_size is not None:
             scale_bar(axes, pixels.shape, pixel_size)
-        _bar(figure, axes, chosen, limits, name)
+        _bar(figure, axes, chosen, limits, name, kind)
     return figure
 
 
@@ -193,7 +194,8 @@ def _page(wide: float, high: float) -> tuple[Figure, Any]:
     return figure, figure.subplots()
 
 
-def _bar(figure: Figure, axes: Any, chosen: Any, limits: Normalize, name: str) -> None:
+def _bar(figure: Figure, axes: Any, chosen: Any, limits: Normalize, name: str, kind: str) -> None:
     from matplotlib.cm import ScalarMappable
 
-    figure.colorbar(ScalarMappable(limits, chosen), ax=axes, label=name, fraction=0.05)
+    ticks = np.arange(chosen.N) if kind == "class" else None
+    figure.colorbar(ScalarMappable(limits, chosen), ax=axes, label=name, fraction=0.05, ticks=ticks)

@@ -173,3 +173,12 @@ def test_impossible_wishes_are_refused_in_words(scene: tuple[Image, Atoms]) -> N
         cut(image, around="grid")
     with pytest.raises(BadAtoms, match="Find atoms first"):
         cut(image)
+
+
+def test_a_map_of_classes_is_drawn_of_the_atoms_where_it_is_asked_for(scene: tuple[Image, Atoms]) -> None:
+    image, atoms = scene
+    drawn = cut(image, atoms, class_map(atoms, 0, image.frame_shape), window=0.1)
+    recipe = CutPatches(source="classes", window=0.1)
+    assert np.allclose(finish(cutting_motifs(image, recipe, atoms)).patches, drawn.patches)
+    with pytest.raises(BadOption, match="no map of probability"):
+        finish(cutting_motifs(image, CutPatches(source="probability", window=0.1), atoms))
