@@ -46,9 +46,10 @@ def run(args: argparse.Namespace) -> int:
     done = finish(ELIT(Elit.of(given)).fitting(images, args.out))
     if not args.quiet:
         for each in done.rounds:
+            changed = f", {each.changed:.1%} changed" if each.number else ""
             sys.stdout.write(
                 f"round {each.number}: {each.atoms} atoms, {each.labels} labels, "
-                f"uncertainty {each.uncertainty:.4f}, {each.changed:.1%} changed\n"
+                f"uncertainty {each.uncertainty:.4f}{changed}\n"
             )
         sys.stdout.write(f"{done.reason}\n")
     return 0

@@ -11,10 +11,12 @@ from napari_atomai.errors import BadOption, CannotRead
 
 EXAMPLES = """examples:
   napari-atomai train scan.tif --atoms corrected.csv --regions regions.json --out mine.safetensors
+  napari-atomai train --from monday.atomai tuesday.atomai --out mine.safetensors
   napari-atomai find other.tif --model mine.safetensors --out results
 
 regions.json: a list of polygons, each a list of [row, column] in pixels: what was reviewed. Outside of it
-nothing is known. Without it the whole image was reviewed.
+nothing is known. Without it the whole image was reviewed. Of a session (.atomai) those images are learned
+from that have a reviewed region.
 """
 _OPTIONS = ("base", "steps", "held_out", "augmentation", "remember", "learning_rate", "seed")
 
@@ -23,6 +25,15 @@ def add(parser: Any) -> None:
     """Add the options."""
     parser.add_argument("files", nargs="*", metavar="FILE", type=Path, help="one image for each --atoms")
     parser.flag("--out", metavar="FILE", type=Path, required=True, help="the new model, .safetensors")
+    parser.flag(
+        "--from",
+        dest="sessions",
+        metavar="SESSION",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="sessions (.atomai) with corrected atoms and reviewed regions",
+    )
     parser.flag(
         "--atoms", metavar="CSV", nargs="+", type=Path, default=[], help="corrected atoms of each image"
     )
@@ -54,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
     from napari_atomai.data.recipes_teaching import Teach
     from napari_atomai.workflow.teach import teaching
 
-    if not args.files or len(args.files) != len(args.atoms):
+    if len(args.files) != len(args.atoms) or not (args.files or args.sessions):
         raise BadOption(
             f"There are {len(args.files)} images and {len(args.atoms)} tables.",
-            remedy="Give images, and as many tables with --atoms.",
+            remedy="Give images, and as many tables with --atoms, or sessions with --from.",
         )
     if args.regions and len(args.regions) != len(args.files):
         raise BadOption(
@@ -83,14 +94,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _of_files(args: argparse.Namespace) -> list[Any]:
     from napari_atomai.files.export import read_csv
-    from napari_atomai.workflow.corrections import Correction
+    from napari_atomai.workflow.corrections import Correction, corrections_in
     from napari_atomai.workflow.find import as_image
 
     regions = [_regions(path) for path in args.regions] or [[]] * len(args.files)
-    return [
+    given = [
         Correction(as_image(path), read_csv(table), drawn, spacing=args.spacing)
         for path, table, drawn in zip(args.files, args.atoms, regions, strict=True)
     ]
+    return given + [each for path in args.sessions for each in corrections_in(path)]
 
 
 def _regions(path: Path) -> list[Any]:

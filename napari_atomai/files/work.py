@@ -11,10 +11,11 @@ import json
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_atomai.errors import CannotRead, TooLarge
 from napari_atomai.files.atomic import replacing
@@ -32,6 +33,40 @@ class Work:
 
     entry: dict[str, Any]
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+class _Layer(BaseModel):
+    """What every entry of a layer has; there may be more."""
+
+    model_config = ConfigDict(strict=True)
+
+    kind: Literal["image", "labels", "points", "shapes"]
+    name: str
+    uid: str
+    notes: dict[str, Any]
+    geometry: dict[str, Any]
+    look: dict[str, Any]
+    features: list[str] = []
+    shapes: list[str] = []
+    sha256: str = ""
+
+
+class _Found(BaseModel):
+    """What every entry of found atoms has."""
+
+    model_config = ConfigDict(strict=True)
+
+    uid: str
+    record: str
+    class_names: list[str]
+    features: list[str]
+    pixel_size: list[float] | None
+    origin: list[float]
+
+
+class _Session(BaseModel):
+    layers: list[_Layer]
+    found: list[_Found]
 
 
 def write_work(path: Path, work: Work) -> None:
@@ -55,7 +90,7 @@ def read_work(path: Path, limits: Limits | None = None) -> Work:
     Raises
     ------
     CannotRead
-        If it is no such file, is damaged, or was written by a newer version.
+        If it is no such file, is damaged, does not say what it holds, or was written by a newer version.
     TooLarge
         If it would not fit into memory.
     """
@@ -85,9 +120,24 @@ def _read(archive: zipfile.ZipFile, path: Path, limits: Limits) -> Work:
             f"{path.name} is a session of version {entry['version']}; this program reads up to {VERSION}.",
             remedy="Update napari-atomai.",
         )
+    _check_shape(entry, path)
     arrays = {}
     for name in sizes:
         if name.endswith(".npy"):
             stream = io.BytesIO(archive.read(name))  # its checksum is compared on the way
             arrays[name.removesuffix(".npy")] = np.lib.format.read_array(stream, allow_pickle=False)
     return Work(entry, arrays)
+
+
+def _check_shape(entry: dict[str, Any], path: Path) -> None:
+    """Refuse an entry that is not what `write_work` is given, before anything is made of it."""
+    try:
+        _Session.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CannotRead(
+            f"{path.name} is no whole session: {where!r} in its {_ENTRY} is not usable: {first['msg']}.",
+            why="It says which layers there are, and how their atoms were found.",
+            remedy="Open an earlier version of the file, or one that napari-atomai wrote.",
+        ) from error

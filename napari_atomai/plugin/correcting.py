@@ -60,6 +60,7 @@ class Correcting(QObject):
         def tell() -> None:
             correcting, there = here(), layer()
             if correcting is not None and there is not None:
+                review.remember(there)
                 correcting.changed.emit(_image_of(there))
 
         history.listeners.append(tell)

@@ -26,13 +26,16 @@ NEXT_ID = "next_id"
 """Entry of the notes: the first number that no candidate has."""
 EDITED = "edited_atoms"
 """Entry of the notes: row, column and class of the model's atoms that a person has changed."""
+REVIEWED_IDS = "reviewed_ids"
+"""Entry of the notes: the atoms that a person has looked at and found right."""
 _REMOVED = "removed_ids"
 """Entry of the notes: the model's atoms that a person has taken away."""
 
 
 def forget(points: Points) -> None:
     """Forget what was changed: a new run finds anew. Atoms set by hand stay."""
-    points.metadata[KEY][_REMOVED], points.metadata[KEY][EDITED] = [], {}
+    notes = points.metadata[KEY]
+    notes[_REMOVED], notes[EDITED], notes[REVIEWED_IDS] = [], {}, []
 
 
 def edited(points: Points, found: Found) -> Atoms:
@@ -107,6 +110,8 @@ def mark_by_hand(event: Any) -> None:
     for name in features:
         if features[name].dtype.kind == "f":
             features.loc[features.index[new], name] = np.nan
+        elif features[name].dtype.kind == "b":
+            features.loc[features.index[new], name] = False
     names = points.metadata.get(KEY, {}).get("class_names") or ["column"]
     if "class" in features:
         nameless = new[features["class"].iloc[new].isna().to_numpy()]

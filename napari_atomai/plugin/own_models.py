@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from qtpy.QtCore import QStandardPaths
 
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.recipe import FindAtoms
-from napari_atomai.errors import AtomAIError
+from napari_atomai.errors import AtomAIError, BadOption, SaveFailed
 from napari_atomai.files.atomic import replacing
 
 FOLDER = "NAPARI_ATOMAI_MODELS"
@@ -27,6 +28,21 @@ class OwnModel:
     path: Path
     card: ModelCard | None
     size: int
+
+    @property
+    def name(self) -> str:
+        """What it is chosen by in lists."""
+        return self.path.stem
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it may be deleted: bundled models belong to the package."""
+        return self.path.parent == home()
+
+    @property
+    def asked_as(self) -> str:
+        """What a recipe calls it: a bundled model by its name, an own one by its path."""
+        return str(self.path) if self.is_own else self.name
 
 
 def home() -> Path:
@@ -53,6 +69,62 @@ def own_models() -> list[OwnModel]:
     return [_model(path) for path in sorted(home().glob(f"*{_SUFFIX}"))]
 
 
+def all_models() -> list[OwnModel]:
+    """Return the bundled models, then the own ones."""
+    from napari_atomai.models.storage import BUNDLED
+
+    return [*(_model(BUNDLED / f"{name}{_SUFFIX}") for name in bundled_models()), *own_models()]
+
+
+def state() -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when an own model comes, goes or is replaced; no file is opened for it."""
+    if not home().is_dir():
+        return ()
+    known = ((path.name, path.stat()) for path in sorted(home().glob(f"*{_SUFFIX}")))
+    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in known)
+
+
+def add(source: Path) -> Path:
+    """Copy a model file among the own models, under its own name; one of that name is never replaced.
+
+    Raises
+    ------
+    CannotRead, BadModel
+        If it is no model.
+    SaveFailed
+        If there is one of that name, or it cannot be written.
+    """
+    from napari_atomai.files.weights import read_card
+
+    read_card(source)
+    if (home() / source.name).exists():
+        raise SaveFailed(
+            f"There is a model {source.stem!r} already.", remedy="Rename the file, or delete the other first."
+        )
+    return keep(source, source.stem)
+
+
+def delete(model: OwnModel) -> None:
+    """Delete an own model.
+
+    Raises
+    ------
+    BadOption
+        If it came with the package.
+    SaveFailed
+        If the file cannot be deleted.
+    """
+    if not model.is_own:
+        raise BadOption(f"{model.name!r} came with the package.", remedy="Only your own can be deleted.")
+    try:
+        model.path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SaveFailed(
+            f"{model.path} could not be deleted: {error.strerror or error}.",
+            remedy="Check that you may write to its folder.",
+        ) from error
+
+
 def keep(source: Path, name: str) -> Path:
     """Copy a model file among the own models.
 
@@ -67,6 +139,15 @@ def keep(source: Path, name: str) -> Path:
     with replacing(path) as part:
         shutil.copyfile(source, part)
     return path
+
+
+def keep_by_content(source: Path, kind: str) -> Path:
+    """Copy a model file among the own models, under a name that no other weights will ever have.
+
+    A record that names it stays true: what is found with "last taught" would not be.
+    """
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    return keep(source, f"{kind} {digest[:6]}")
 
 
 def _model(path: Path) -> OwnModel:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_atomai.plugin import edits
+from napari_atomai.plugin.history import history_of
 from napari_atomai.plugin.layers import KEY
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 SCORE, SPREAD, ERROR = "score near one half", "spread of the nets", "error of the position"
 MEASURES = (SCORE, SPREAD, ERROR)
-_REVIEWED = "reviewed_ids"
+REVIEWED = "reviewed"
+"""Column of the features: whether a person has looked at an atom and found it right."""
 
 
 def uncertainty(points: Points, measure: str) -> NDArray[np.float64]:
@@ -41,14 +43,36 @@ def queue(points: Points, measure: str) -> list[int]:
 
 
 def reviewed(points: Points) -> list[int]:
-    """Return the numbers of the atoms that were accepted."""
-    return list(points.metadata.get(KEY, {}).get(_REVIEWED, ()))
+    """Return the numbers of the atoms that were accepted, those that the threshold hides among them."""
+    noted = set(points.metadata.get(KEY, {}).get(edits.REVIEWED_IDS, ()))
+    if REVIEWED not in points.features:
+        return sorted(noted)
+    here = points.features["id"].to_numpy(np.int64)
+    accepted = here[points.features[REVIEWED].to_numpy(bool)]
+    return sorted((noted - set(here.tolist())) | set(accepted.tolist()))
+
+
+def remember(points: Points) -> None:
+    """Note what was accepted, by undo too: another threshold makes the columns anew."""
+    points.metadata[KEY][edits.REVIEWED_IDS] = reviewed(points)
 
 
 def accept(points: Points, number: int) -> None:
-    """Note that an atom was looked at and is right."""
-    notes: dict[str, Any] = points.metadata[KEY]
-    notes[_REVIEWED] = sorted({*notes.get(_REVIEWED, ()), number})
+    """Note that an atom was looked at and is right; it can be undone."""
+    history = history_of(points)
+    if REVIEWED not in points.features:
+        with history.not_recorded():
+            _set(points, np.isin(points.features["id"].to_numpy(np.int64), reviewed(points)))
+    history.commit()
+    _set(points, points.features[REVIEWED].to_numpy(bool) | (points.features["id"].to_numpy() == number))
+    history.commit()
+    remember(points)
+
+
+def _set(points: Points, accepted: NDArray[np.bool_]) -> None:
+    features = points.features.copy()
+    features[REVIEWED] = accepted
+    points.features = features
 
 
 def row_of(points: Points, number: int) -> int | None:

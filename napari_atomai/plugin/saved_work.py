@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,13 @@ import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Points, Shapes
 
-from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.recipe import Record
 from napari_atomai.errors import AtomAIError
 from napari_atomai.files.work import Work
 from napari_atomai.plugin import edits, results
-from napari_atomai.plugin.layers import KEY, geometry_like, notes_of, uid_of
+from napari_atomai.plugin.layers import KEY, geometry_like, image_of, is_plain_image, notes_of, uid_of
+from napari_atomai.plugin.shown import shown_frame
+from napari_atomai.workflow.saved import candidates_of, whereabouts
 
 if TYPE_CHECKING:
     from napari_atomai.workflow.find import Found
@@ -45,6 +45,8 @@ def take(viewer: Any, found: dict[str, Found]) -> Work:
     """
     arrays: dict[str, Any] = {}
     layers = [entry for layer in viewer.layers if (entry := _layer_entry(layer, arrays)) is not None]
+    shown = {uid_of(layer): shown_frame(viewer, layer) for layer in viewer.layers if is_plain_image(layer)}
+    layers = [{**entry, "shown": list(shown.get(entry["uid"], ()))} for entry in layers]
     atoms = [_found_entry(uid, result, arrays) for uid, result in found.items()]
     return Work({"layers": layers, "found": atoms}, arrays)
 
@@ -66,7 +68,7 @@ def _layer_entry(layer: Any, arrays: dict[str, Any]) -> dict[str, Any] | None:
         entry["shapes"] = [str(form) for form in layer.shape_type]
         for number, outline in enumerate(layer.data):
             arrays[f"{uid}/shape{number}"] = np.array(outline)
-    elif not (kind == "image" and notes.get("source")):
+    elif kind != "image" or not _is_of_file(layer):
         arrays[f"{uid}/data"] = np.array(layer.data)
     if kind == "points":
         entry["features"] = list(map(str, layer.features))
@@ -78,6 +80,11 @@ def _layer_entry(layer: Any, arrays: dict[str, Any]) -> dict[str, Any] | None:
             value.reshape(-1)[0] if name != "contrast_limits" and value.size else value
         )
     return entry
+
+
+def _is_of_file(layer: Any) -> bool:
+    """Whether the pixels of an image are those of its file: others would be lost with their layer."""
+    return bool(notes_of(layer).get("source")) and image_of(layer).source is not None
 
 
 def _found_entry(uid: str, found: Found, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -103,18 +110,7 @@ def restored_found(entry: dict[str, Any], arrays: dict[str, Any]) -> Found:
     """Return what was found in an image, as it was kept."""
     from napari_atomai.workflow.find import Found
 
-    first = f"found/{entry['uid']}"
-    size = entry["pixel_size"]
-    atoms = Atoms.make(
-        arrays[f"{first}/positions"],
-        arrays[f"{first}/classes"],
-        arrays[f"{first}/frames"],
-        {name: arrays[f"{first}/feature/{name}"] for name in entry["features"]},
-        class_names=entry["class_names"],
-        pixel_size=None if size is None else tuple(size),
-        origin=tuple(entry["origin"]),
-    )
-    atoms = dataclasses.replace(atoms, ids=arrays[f"{first}/ids"])
+    first, atoms = f"found/{entry['uid']}", candidates_of(entry, arrays)
     record = Record.from_json(entry["record"])
     return Found(atoms, arrays[f"{first}/probability"], record, arrays.get(f"{first}/uncertainty"))
 
@@ -213,14 +209,10 @@ def add_hashes(work: Work) -> None:
 
 
 def beside(folder: Path) -> Find:
-    """Return a finder that looks for a file of the same name and hash in a folder."""
+    """Return a finder that looks for a file in a folder, by its hash or its name."""
 
     def find(known: dict[str, Any]) -> Path | None:
-        from napari_atomai.workflow.record import file_sha256
-
-        path = folder / Path(known["path"]).name
-        same = path.exists() and known["sha256"] in ("", file_sha256(path))
-        return path if same else None
+        return whereabouts(Path(known["path"]), known["sha256"], folder)
 
     return find
 

@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
+from napari_atomai.data.recipe import FINEST_SPACING, FindAtoms
 from napari_atomai.data.recipes_teaching import Teach
 from napari_atomai.plugin.attached import attach, attached
-from napari_atomai.plugin.job_slots import NOTHING, JobSlot
+from napari_atomai.plugin.job_slots import NOTHING, Done, JobSlot
 from napari_atomai.plugin.layers import image_of, is_plain_image, uid_of
 from napari_atomai.plugin.measurements import line_width
 from napari_atomai.plugin.points import atoms_of
 from napari_atomai.plugin.process import ProcessTask
 from napari_atomai.plugin.shown import shown_frame
+from napari_atomai.plugin.training_preview import TrainingPreview
+from napari_atomai.workflow.saved import outline
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
@@ -35,8 +38,9 @@ MODULE = "napari_atomai.workflow.teaching_process"
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What a person knows of one frame of an image, as `napari_atomai.workflow.teach.Correction` wants it."""
+    """What a person knows of a frame of an image layer: a `napari_atomai.workflow.corrections.Correction`."""
 
+    uid: str
     image: Image
     atoms: Atoms
     regions: tuple[NDArray[np.float64], ...]
@@ -81,12 +85,14 @@ def lessons(session: Session, viewer: Any, images: Sequence[Layer]) -> list[Less
         if points is None or result is None:
             continue
         shapes = attached(viewer.layers, REVIEWED, layer)
-        outlines = [] if shapes is None else [np.asarray(outline)[:, -2:] for outline in shapes.data]
+        drawn = () if shapes is None else zip(shapes.data, shapes.shape_type, strict=True)
+        outlines = [outline(corners, form) for corners, form in drawn]
         index, leading = shown_frame(viewer, layer), layer.data.shape[: layer.ndim - 2]
         frame = int(np.ravel_multi_index(index, leading)) if leading else 0
         known = result.found.record.measured
         spacing, dark = known.get("spacing_px", 0.0), bool(known.get("dark", 0.0))
-        found.append(Lesson(image_of(layer), atoms_of(points), tuple(outlines), frame, spacing, dark))
+        image, atoms = image_of(layer), atoms_of(points)
+        found.append(Lesson(uid_of(layer), image, atoms, tuple(outlines), frame, spacing, dark))
     return found
 
 
@@ -102,18 +108,63 @@ def learnable(session: Session, viewer: Any) -> list[Any]:
 def start(slot: JobSlot, known: list[Lesson], recipe: Teach) -> bool:
     """Start to teach: the task is made in a worker, then learned in a process of its own."""
 
-    def prepare() -> Work:
+    def make() -> ProcessTask:
         from napari_atomai.workflow.teaching_task import as_task
 
-        yield Progress(0, 0, "preparing")
-        description, arrays = as_task([lesson.correction() for lesson in known], recipe)
-        return ProcessTask(MODULE, description, arrays)
+        return ProcessTask(MODULE, *as_task([lesson.correction() for lesson in known], recipe))
 
-    def learn(task: ProcessTask, _layer: Any) -> object:
-        slot.start_process(None, task, "training")
+    return start_made(slot, make, "training", begun=lambda: TrainingPreview(slot, known[0].uid))
+
+
+def start_made(
+    slot: JobSlot,
+    make: Callable[[], ProcessTask],
+    doing: str,
+    done: Done | None = None,
+    begun: Callable[[], object] | None = None,
+) -> bool:
+    """Start work in a process of its own whose task takes long to make: that is done in a worker thread.
+
+    Parameters
+    ----------
+    slot : JobSlot
+        Which kind of work it is.
+    make : callable
+        Makes the task; it may read pixels and import heavy libraries, and touches no layers.
+    doing : str
+        For sentences: "training".
+    done : callable, optional
+        Is given the Outcome of the process.
+    begun : callable, optional
+        Called when the process has begun.
+    """
+
+    def prepare() -> Work:
+        yield Progress(0, 0, "preparing")
+        return make()
+
+    def go_on(task: ProcessTask, _layer: Any) -> object:
+        if slot.start_process(None, task, doing, done) and begun is not None:
+            begun()
         return NOTHING
 
-    return slot.start(None, prepare, "training", learn)
+    return slot.start(None, prepare, doing, go_on)
+
+
+def find_with(session: Session, layer: Layer, model: str, summary: dict[str, Any]) -> FindAtoms:
+    """Return how atoms are found with a taught model: as before, at the threshold and spacing it was taught.
+
+    Where there is no lattice the spacing cannot be measured, and another scale is another picture to the net.
+    """
+    result = session.result(uid_of(layer))
+    record = None if result is None else result.found.record
+    before = None if record is None else record.step(FindAtoms)
+    options = {} if before is None else before.model_dump()
+    spacing = 0.0 if record is None else record.measured.get("spacing_px", 0.0)
+    if spacing >= FINEST_SPACING:
+        options["spacing"] = spacing
+    threshold = {"threshold": summary["threshold"]} if "threshold" in summary else {}
+    return FindAtoms.of({**options, **threshold, "false_rate": 0.0, "miss_rate": 0.0, "model": model})
 
 
 def estimating(known: list[Lesson], recipe: Teach) -> Callable[[], Work]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_atomai.prepare.masks import IGNORED, disc_labels
 from napari_atomai.prepare.normalise import finite
 from napari_atomai.workflow.checks import check_image
 from napari_atomai.workflow.find import scale_of, upright
+from napari_atomai.workflow.saved import SavedImage, read_images
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -95,6 +97,48 @@ class Task:
     reviewed: Mask
     held: Mask
     lesson: Lesson
+
+
+def corrections_in(path: Path) -> list[Correction]:
+    """Return what a saved session tells to learn: its images with atoms and reviewed regions.
+
+    Of a movie it is the frame that was shown when the session was saved, as it is in the window.
+
+    Raises
+    ------
+    CannotRead
+        If the session or one of its images cannot be read.
+    BadOption
+        If no image has both.
+    """
+    known = [
+        _correction(image, path.parent)
+        for image in read_images(path)
+        if image.atoms is not None and image.regions
+    ]
+    if not known:
+        raise BadOption(
+            f"{path.name} has no image with atoms and a reviewed region.",
+            why="Outside of such a region nobody knows whether all atoms are marked.",
+            remedy="Draw one in the Train panel around what you have corrected, and save again.",
+        )
+    return known
+
+
+def _correction(saved: SavedImage, folder: Path) -> Correction:
+    image = saved.opened(folder)
+    measured = {} if saved.record is None else saved.record.measured
+    leading = image.shape[:-2]
+    shown = saved.shown if len(saved.shown) == len(leading) else (0,) * len(leading)
+    assert saved.atoms is not None
+    return Correction(
+        image,
+        saved.atoms,
+        saved.regions,
+        frame=int(np.ravel_multi_index(shown, leading)) if leading else 0,
+        spacing=measured.get("spacing_px", 0.0),
+        dark=bool(measured["dark"]) if "dark" in measured else None,
+    )
 
 
 def task_of(correction: Correction, finder: Finder, recipe: Teach) -> Generator[Progress, None, Task]:

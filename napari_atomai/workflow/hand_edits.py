@@ -24,7 +24,7 @@ class Edits(BaseModel):
         Ids of atoms that were taken away.
     changed : dict of id to (row, column, class)
         Atoms that were moved or renamed, and what they are now.
-    added : tuple of (frame, row, column, class)
+    added : dict of id to (frame, row, column, class)
         Atoms that were set.
     """
 
@@ -32,7 +32,7 @@ class Edits(BaseModel):
 
     removed: tuple[int, ...] = ()
     changed: dict[int, Change] = {}
-    added: tuple[Added, ...] = ()
+    added: dict[int, Added] = {}
 
     def __bool__(self) -> bool:
         """Whether anything was changed."""
@@ -50,14 +50,16 @@ def edits_between(found: Atoms, now: Atoms) -> Edits:
     return Edits(
         removed=tuple(int(i) for i in np.setdiff1d(found.ids, now.ids)),
         changed={int(now.ids[i]): (*now.positions[i].tolist(), str(names[i])) for i in changed},
-        added=tuple((int(now.frames[i]), *now.positions[i].tolist(), str(names[i])) for i in added),
+        added={
+            int(now.ids[i]): (int(now.frames[i]), *now.positions[i].tolist(), str(names[i])) for i in added
+        },
     )
 
 
 def edited(found: Atoms, edits: Edits) -> Atoms:
     """Do edits again. Atoms that were set have NaN, False, or no word for what was not measured."""
     atoms = found.keep(~np.isin(found.ids, edits.removed))
-    words = [change[2] for change in edits.changed.values()] + [entry[3] for entry in edits.added]
+    words = [change[2] for change in edits.changed.values()] + [entry[3] for entry in edits.added.values()]
     names = tuple(dict.fromkeys([*found.class_names, *words]))
     positions, classes = atoms.positions.copy(), atoms.classes.copy()
     rows = np.flatnonzero(np.isin(atoms.ids, list(edits.changed)))
@@ -65,20 +67,20 @@ def edited(found: Atoms, edits: Edits) -> Atoms:
         at_row, at_column, label = edits.changed[int(atoms.ids[row])]
         positions[row], classes[row] = (at_row, at_column), names.index(label)
     atoms = dataclasses.replace(atoms, positions=positions, classes=classes, class_names=names)
-    return _with(atoms, edits.added, int(found.ids.max(initial=-1)) + 1)
+    return _with(atoms, edits.added)
 
 
-def _with(atoms: Atoms, added: tuple[Added, ...], first: int) -> Atoms:
+def _with(atoms: Atoms, added: dict[int, Added]) -> Atoms:
     if not added:
         return atoms
-    places = np.array([(row, column) for _, row, column, _ in added])
+    frames, rows, columns, labels = zip(*added.values(), strict=True)
     unknown = {name: _unknown(column, len(added)) for name, column in atoms.features.items()}
     return dataclasses.replace(
         atoms,
-        positions=np.concatenate([atoms.positions, places]),
-        classes=np.concatenate([atoms.classes, [atoms.class_names.index(label) for *_, label in added]]),
-        frames=np.concatenate([atoms.frames, [frame for frame, *_ in added]]),
-        ids=np.concatenate([atoms.ids, first + np.arange(len(added))]),
+        positions=np.concatenate([atoms.positions, np.column_stack([rows, columns])]),
+        classes=np.concatenate([atoms.classes, [atoms.class_names.index(label) for label in labels]]),
+        frames=np.concatenate([atoms.frames, frames]),
+        ids=np.concatenate([atoms.ids, list(added)]),
         features={name: np.concatenate([atoms.features[name], unknown[name]]) for name in unknown},
     )
 

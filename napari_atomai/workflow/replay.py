@@ -1,50 +1,163 @@
-"""Do again, on other files, what was done to an image: from its recipe.json."""
+"""Do again, on other files, what was done to images: from a recipe.json or a saved session."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from napari_atomai.data.image import Image
+from napari_atomai.data.atoms import Atoms
+from napari_atomai.data.image import Image, first_picture
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms, Record, RefineAtoms
-from napari_atomai.errors import CannotRead
-from napari_atomai.models.storage import load_weights
+from napari_atomai.errors import BadOption, CannotRead
+from napari_atomai.files.reading import read
+from napari_atomai.files.work import SUFFIX
+from napari_atomai.models.storage import bundled_models, load_weights
 from napari_atomai.workflow.find import Found, finding
-from napari_atomai.workflow.record import check_input
+from napari_atomai.workflow.hand_edits import edited
+from napari_atomai.workflow.record import check_input, describe_input
+from napari_atomai.workflow.saved import dataset_of, read_images, whereabouts
 from napari_atomai.workflow.script import Part
 
 
-def part_in(path: Path) -> Part:
-    """Return how the atoms of an image came about, from its recipe.json.
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """What came out of doing it again.
+
+    Parameters
+    ----------
+    found : Found
+        What was found.
+    atoms : Atoms
+        With the edits by hand, where the pixels are the same.
+    notes : tuple of str
+        Sentences on what is not as it was.
+    """
+
+    found: Found
+    atoms: Atoms
+    notes: tuple[str, ...]
+
+
+def parts_in(path: Path) -> dict[str, Part]:
+    """Return how the atoms of each image came about, by its name.
+
+    Parameters
+    ----------
+    path : Path
+        A recipe.json, or a session (.atomai), whose models may lie beside it.
 
     Raises
     ------
     CannotRead
         If the file is missing or cannot be read.
     BadOption
-        If it is none, or comes from a newer version.
+        If it is none, comes from a newer version, or has no atoms.
     """
-    try:
-        return Part(Record.from_json(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotRead(f"{path} cannot be read: {error}.", remedy="Give a recipe.json.") from error
+    if path.suffix == SUFFIX:
+        parts = {image.name: part for image in read_images(path) if (part := image.part()) is not None}
+    else:
+        record = _record_in(path)
+        parts = {Path(record.input.path).name or "pixels without a file": Part(record)}
+    if not parts:
+        raise BadOption(f"{path.name} has no image with atoms.", remedy="Find atoms first, and save again.")
+    return {name: Part(_with_model(part.record, path.parent), part.edits) for name, part in parts.items()}
 
 
-def replaying(part: Part, image: Image) -> Generator[Progress, None, tuple[Found, tuple[str, ...]]]:
-    """Do the steps on an image; returns the result, and sentences on what is not as it was.
+def own_image(path: Path, name: str, part: Part) -> Image:
+    """Return the image that a part of a recipe or session was made on.
 
-    Edits by hand belong to the pixels that they were made on, and are not done again on others.
+    Raises
+    ------
+    CannotRead
+        If its file is gone.
+    BadOption
+        If the recipe was made on pixels without a file.
     """
-    record, notes = part.record, []
+    if path.suffix == SUFFIX:
+        saved = next(image for image in read_images(path) if image.name == name)
+        return saved.opened(path.parent)
+    entry = part.record.input
+    if not entry.path:
+        raise BadOption("The recipe was made on pixels without a file.", remedy="Give --on FILE.")
+    return dataset_of(Path(entry.path), entry.dataset)
+
+
+def chosen(parts: Mapping[str, Part], image: Image, name: str = "") -> Part:
+    """Return the part that is to be done on an image: the one made on these pixels, else the named one.
+
+    Raises
+    ------
+    BadOption
+        If several could be meant that do not ask for the same.
+    """
+    if name and name not in parts:
+        raise BadOption(f"There is no image {name!r}.", remedy=f"There are: {', '.join(parts)}.")
+    if name:
+        return parts[name]
+    here = describe_input(image)
+    for part in parts.values():
+        there = part.record.input
+        if (there.sha256, there.dataset) == (here.sha256, here.dataset):
+            return part
+    first, *others = parts.values()
+    if any(other.record.steps != first.record.steps for other in others):
+        raise BadOption(
+            f"The session has {len(parts)} images that were treated differently, and "
+            f"{image.name} is none of them.",
+            remedy=f"Say like which it is to be done: --image with one of {', '.join(parts)}.",
+        )
+    return first
+
+
+def picture_for(parts: Mapping[str, Part], path: Path) -> Image:
+    """Return the image of a file that the parts are about: of the same dataset, else the first picture."""
+    images = read(path)
+    wanted = {part.record.input.dataset for part in parts.values()}
+    numbered = [image for image in images if image.source is not None and image.source.dataset in wanted]
+    return first_picture(numbered or images)
+
+
+def replaying(part: Part, image: Image) -> Generator[Progress, None, Replayed]:
+    """Do the steps on an image; on the same pixels also the edits by hand, and the calibration."""
+    record = part.record
     find, refine = record.step(FindAtoms), record.step(RefineAtoms)
     assert find is None or isinstance(find, FindAtoms)
     assert refine is None or isinstance(refine, RefineAtoms)
+    notes = list(check_input(record, image))
+    same = not notes
+    if same and record.input.calibration is not None:
+        image = image.calibrated(record.input.pixel_size_nm, how=record.input.calibration)
     weights = load_weights((find or FindAtoms()).model)
     if record.model is not None and record.model.sha256 not in ("", weights.sha256):
         notes.append(f"The model {weights.card.name!r} is not the one of the recipe (another sha256).")
-    other = check_input(record, image)
-    if part.edits and other:
+    if part.edits and not same:
         notes.append("What was set, moved or taken away by hand is not done again: these are other pixels.")
     found = yield from finding(image, find, refine)
-    return found, (*other, *notes)
+    atoms = edited(found.atoms, part.edits) if part.edits and same else found.atoms
+    return Replayed(found, atoms, tuple(notes))
+
+
+def _record_in(path: Path) -> Record:
+    try:
+        return Record.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotRead(
+            f"{path} cannot be read: {error}.", remedy=f"Give a recipe.json, or a session (*{SUFFIX})."
+        ) from error
+
+
+def _with_model(record: Record, folder: Path) -> Record:
+    """Return the record with its model where it is now: a taught one may have been moved along."""
+    find = record.step(FindAtoms)
+    if not isinstance(find, FindAtoms) or find.model in bundled_models() or record.model is None:
+        return record
+    place = whereabouts(Path(find.model), record.model.sha256, folder)
+    if place is None:
+        raise CannotRead(
+            f"The model {record.model.name!r} was in {find.model}, which is not there any more.",
+            remedy=f"Put the file into {folder}, under any name.",
+        )
+    new = find.model_copy(update={"model": str(place)})
+    return record.model_copy(update={"steps": tuple(new if step is find else step for step in record.steps)})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pprint import pformat
+from textwrap import indent
 
 from napari_atomai.data.recipe import FindAtoms, Recipe, Record, RefineAtoms
 from napari_atomai.errors import BadOption
@@ -54,9 +56,9 @@ from pathlib import Path
 
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
-from napari_atomai.files.reading import read
 from napari_atomai.workflow.find import finding
 from napari_atomai.workflow.hand_edits import Edits, edited
+from napari_atomai.workflow.saved import dataset_of
 
 results = []'''
 
@@ -64,8 +66,8 @@ results = []'''
 def _lines(part: Part) -> Iterator[str]:
     entry, record = part.record.input, part.record
     yield ""
-    yield f"image = read(Path({entry.path!r}))[{entry.dataset}]"
-    if entry.calibration is not None and entry.pixel_size_nm is not None:
+    yield f"image = dataset_of(Path({entry.path!r}), {entry.dataset})"
+    if entry.calibration is not None:
         yield f"image = image.calibrated({entry.pixel_size_nm!r})  # nm, by {entry.calibration.method}"
     if record.model is not None:
         yield f"# model {record.model.name}, sha256 {record.model.sha256[:12]}..."
@@ -73,7 +75,8 @@ def _lines(part: Part) -> Iterator[str]:
         yield f"{name} = {_call(record.step(kind) or kind())}"
     yield "found = finish(finding(image, find, refine))"
     if part.edits:
-        yield f"edits = Edits.model_validate({part.edits.model_dump(mode='python')!r})"
+        said = pformat(part.edits.model_dump(), width=100, compact=True, sort_dicts=False)
+        yield f"edits = Edits.model_validate(\n{indent(said, '    ')}\n)"
         yield "results.append(edited(found.atoms, edits))"
     else:
         yield "results.append(found.atoms)"

@@ -265,3 +265,55 @@ def test_an_emptied_viewer_leaves_nothing_behind(session, viewer, until):
     viewer.layers.clear()
     keeping._closed(viewer)
     assert autosave.left_behind() == []
+
+
+def test_the_engine_reads_from_the_file_what_was_done_by_hand(session, viewer, tmp_path):
+    from napari_atomai.plugin import teaching
+    from napari_atomai.plugin.points import atoms_of
+    from napari_atomai.workflow.saved import read_images
+
+    layer = viewer.layers[0]
+    shapes = teaching.region_layer(viewer.layers, layer)
+    shapes.add_rectangles(np.array([[5, 5], [5, 60], [70, 60], [70, 5]]))
+    keeping.write_session(viewer, tmp_path / "day.atomai")
+    (image,) = read_images(tmp_path / "day.atomai")
+
+    points = session.points(uid_of(layer))
+    found = session.result(uid_of(layer)).found
+    assert len(image.found) == len(found.atoms) < len(found.candidates)
+    assert image.edits.removed == (int(found.atoms.ids[0]),)
+    assert [label for *_, label in image.edits.changed.values()] == ["Si"]
+    ((_, row, column, _),) = image.edits.added.values()
+    assert [row, column] == points.data[-1].tolist()
+    now = atoms_of(points)
+    assert image.atoms.positions.tolist() == now.positions.tolist()
+    assert image.atoms.table()["class"].tolist() == now.table()["class"].tolist()
+    assert image.atoms.pixel_size == now.pixel_size == (0.02, 0.02)
+    np.testing.assert_allclose(image.regions[0], [[5, 5], [5, 60], [70, 60], [70, 5]])
+
+
+def test_pixels_that_are_no_longer_those_of_the_file_are_kept(qtbot, tmp_path, picture):
+    from napari_atomai.files.reading import read
+
+    np.save(tmp_path / "scan.npy", picture[0])
+    data, options, _ = image_layer_data(read(tmp_path / "scan.npy")[0])
+    viewer = ViewerModel()
+    viewer.add_image(data, **options).data = 2 * picture[0]
+    keeping.write_session(viewer, tmp_path / "day.atomai")
+    other = ViewerModel()
+    keeping.read_session(other, tmp_path / "day.atomai")
+    np.testing.assert_array_equal(other.layers[0].data, 2 * picture[0])
+
+
+def test_a_renamed_image_beside_the_session_is_opened(qtbot, tmp_path, picture):
+    from napari_atomai.files.reading import read
+
+    np.save(tmp_path / "scan.npy", picture[0])
+    data, options, _ = image_layer_data(read(tmp_path / "scan.npy")[0])
+    viewer = ViewerModel()
+    viewer.add_image(data, **options)
+    keeping.write_session(viewer, tmp_path / "day.atomai")
+    (tmp_path / "scan.npy").rename(tmp_path / "tuesday 7.npy")
+    other = ViewerModel()
+    keeping.read_session(other, tmp_path / "day.atomai")
+    np.testing.assert_array_equal(other.layers[0].data, picture[0])

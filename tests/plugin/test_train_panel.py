@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from napari.layers import Image as ImageLayer
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
 from napari_atomai.plugin import own_models, teaching
 from napari_atomai.plugin.layers import find_layer, uid_of
-from napari_atomai.plugin.panels.train import TrainPanel
+from napari_atomai.plugin.panels.train import TrainPanel, as_table
+from napari_atomai.plugin.training_preview import PREVIEW
 
 WORKER = """
 import os, sys, time, types
@@ -29,7 +31,7 @@ def working(task):
         task.keep({"before": {"f1": 0.5}, "after": {"f1": 0.8}})
         task.preview("probability", np.full(task.arrays["shape"], 0.5, np.float32))
         time.sleep(task.description["pause"])
-    return {"before": {"f1": 0.5}, "after": {"f1": 0.9}}
+    return {"before": {"f1": 0.5}, "after": {"f1": 0.9}, "threshold": 0.35}
 
 module = types.ModuleType("napari_atomai.a_teacher")
 module.working = working
@@ -110,8 +112,24 @@ def test_atoms_and_reviewed_regions_are_learned_from_and_scores_are_shown(
     assert "0.900" in panel.form.scores.text()
     assert "Taught in" in status(panel)
     assert panel._curves["loss"][0] == (0, 1.0)
-    preview = find_layer(viewer.layers, "training preview", uid_of(layer))
+    assert find_layer(viewer.layers, PREVIEW, uid_of(layer)) is None
+
+
+def test_the_preview_lies_on_the_image_that_is_learned_from_and_goes_in_the_end(
+    panel, viewer, layer, until, teacher
+):
+    teacher.steps = 100_000
+    panel.form.run_box.button.click()
+    until(lambda: panel._curves, timeout=20000)
+    other = viewer.add_image(np.zeros(layer.data.shape), name="another of the same size")
+    panel.form.picker.choose(uid_of(other))
+    until(lambda: find_layer(viewer.layers, PREVIEW, uid_of(layer)) is not None)
+    preview = find_layer(viewer.layers, PREVIEW, uid_of(layer))
     assert preview.data.shape == layer.data.shape
+    assert find_layer(viewer.layers, PREVIEW, uid_of(other)) is None
+    panel.form.run_box.stop_button.click()
+    until(lambda: panel.slot.job is None, timeout=2500)
+    assert find_layer(viewer.layers, PREVIEW, uid_of(layer)) is None
 
 
 def test_a_double_click_starts_one_training(panel, until, teacher):
@@ -171,7 +189,25 @@ def test_the_taught_model_is_kept_and_used(panel, layer, until, finder, monkeypa
     assert panel.form.base.box.findText("my MXene") >= 0
     panel.form.use_button.click()
     until(lambda: len(finder.calls) == 2 and panel.session.job is None)
-    assert finder.calls[1][1].model.endswith("last taught.safetensors")
+    used = Path(finder.calls[1][1].model)
+    assert used.read_bytes() == b"a model"
+    assert used.stem.startswith("taught ")
+    assert (finder.calls[1][1].threshold, finder.calls[1][1].spacing) == (0.35, 12.0)
+
+
+def test_the_scores_say_of_how_many_atoms_they_are():
+    part = {"precision": 0.5, "recall": 0.75, "f1": 0.6, "hits": 3, "false": 3, "missed": 1}
+    text = as_table({"before": part, "after": part, "judged_on": "held out", "notes": ["Only <4> atoms."]})
+    assert text.startswith("On what was held out: 4 atoms<table>")
+    assert "Only &lt;4&gt; atoms." in text
+    assert as_table({"best_step": 3}) == ""
+
+
+def test_without_a_window_the_comparison_says_so(panel, until, teacher):
+    panel.form.run_box.button.click()
+    until(lambda: panel.slot.result() is not None, timeout=20000)
+    panel.form.compare_button.click()
+    assert "no window" in status(panel)
 
 
 def test_without_atoms_it_says_what_to_do(qtbot, viewer, layer, teacher):

@@ -12,7 +12,7 @@ from napari_atomai.plugin import review
 from napari_atomai.plugin.history import history_of
 from napari_atomai.plugin.layers import find_layer, uid_of
 from napari_atomai.plugin.panels.atoms import AtomsPanel
-from napari_atomai.plugin.panels.uncertainty import ENTROPY, UncertaintyPanel, entropy, reliability
+from napari_atomai.plugin.panels.uncertainty import ENTROPY, MUTUAL, UncertaintyPanel, reliability
 
 
 @pytest.fixture
@@ -50,6 +50,47 @@ def test_atoms_are_walked_through_from_the_least_sure_and_counted(panel, until):
     assert "not looked at yet" in panel.form.status.text()
 
 
+def test_accepting_is_undone_done_again_and_outlives_another_threshold(panel, layer):
+    points, correcting = panel.points(), panel.correcting
+    panel.form.next_button.click()
+    panel.form.accept_button.click()
+    panel.form.accept_button.click()
+    first, second = review.reviewed(points)
+    left = len(review.queue(points, review.SCORE))
+    correcting.undo(points)
+    assert len(review.reviewed(points)) == 1
+    assert len(review.queue(points, review.SCORE)) == left + 1
+    correcting.undo(points)
+    assert review.reviewed(points) == []
+    assert not history_of(points).can_undo
+    correcting.redo(points)
+    correcting.redo(points)
+    assert review.reviewed(points) == [first, second]
+    panel.session.set_threshold(uid_of(layer), 0.9)
+    assert review.reviewed(points) == [first, second]
+    panel.session.set_threshold(uid_of(layer), 0.06)
+    assert review.reviewed(points) == [first, second]
+    panel.form.accept_button.click()  # it lost its selection: goes on to the next, accepts nothing
+    assert review.reviewed(points) == [first, second]
+    panel.form.accept_button.click()
+    correcting.undo(points)
+    assert review.reviewed(points) == [first, second]
+
+
+def test_what_was_accepted_is_in_the_table_and_not_in_that_of_a_new_run(panel, layer, until):
+    from napari_atomai.plugin.points import atoms_of
+
+    points = panel.points()
+    panel.form.next_button.click()
+    panel.form.accept_button.click()
+    assert atoms_of(points).features["reviewed"].sum() == 1
+    points.add([[50.0, 50.0]])
+    assert atoms_of(points).features["reviewed"].sum() == 1
+    panel.session.find(layer, FindAtoms(threshold=0.06), RefineAtoms())
+    until(lambda: panel.session.job is None)
+    assert review.reviewed(points) == []
+
+
 def test_the_slider_hides_the_surest_and_colours_follow_the_measure(panel):
     points = panel.points()
     panel.form.least.setValue(75)
@@ -79,7 +120,22 @@ def test_maps_are_shown_and_hidden(panel, viewer, layer):
         assert find_layer(viewer.layers, role, uid_of(layer)).visible
     panel.form.maps[ENTROPY].click()
     assert not find_layer(viewer.layers, ENTROPY, uid_of(layer)).visible
-    np.testing.assert_allclose(entropy(np.array([0.5, 0.0, 1.0])), [1, 0, 0], atol=1e-4)
+    found, shown = panel.session.result(uid_of(layer)).found, {}
+    for role in (ENTROPY, MUTUAL):
+        shown[role] = find_layer(viewer.layers, role, uid_of(layer)).data
+    assert shown[MUTUAL].shape == found.probability.shape
+    assert (shown[MUTUAL] <= shown[ENTROPY] + 1e-6).all()
+    assert shown[MUTUAL][0, 0] > 0.01 > shown[MUTUAL][1, 1]
+
+
+def test_a_new_run_makes_the_maps_of_doubt_anew(panel, viewer, layer, until):
+    panel.form.maps[ENTROPY].click()
+    before = find_layer(viewer.layers, ENTROPY, uid_of(layer))
+    before.data = np.zeros_like(before.data)
+    panel.session.find(layer, FindAtoms(threshold=0.06), RefineAtoms())
+    until(lambda: panel.session.job is None)
+    panel.refresh()
+    assert find_layer(viewer.layers, ENTROPY, uid_of(layer)).data.max() > 0.5
 
 
 def test_a_truth_gives_a_reliability_diagram(panel, viewer, picture):
@@ -112,7 +168,9 @@ def test_a_rate_reaches_the_finder_and_the_slider_takes_it_back(qtbot, viewer, l
 
 
 def test_the_panel_is_narrow_and_says_what_is_missing(qtbot, viewer, layer):
+    viewer.add_points(np.ones((2, 2)), name="a very long name of points, " * 4)
     bare = UncertaintyPanel(viewer)
     qtbot.addWidget(bare)
     assert "Atoms panel" in bare.form.status.text()
     assert bare.minimumSizeHint().width() <= 370
+    assert bare.form.minimumSizeHint().width() <= 340

@@ -14,7 +14,7 @@ from napari_atomai.errors import BadOption
 from napari_atomai.simulate.samples import sample
 from napari_atomai.workflow.find import Found, as_image, finding
 from napari_atomai.workflow.hand_edits import Edits, edited, edits_between
-from napari_atomai.workflow.replay import part_in, replaying
+from napari_atomai.workflow.replay import Replayed, parts_in, replaying
 from napari_atomai.workflow.script import Part, as_script
 
 
@@ -25,7 +25,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Found]:
     return path, finish(finding(as_image(path)))
 
 
-EDITS = Edits(removed=(2, 5), changed={3: (10.25, 11.5, "Si")}, added=((0, 50.0, 60.5, "column"),))
+EDITS = Edits(removed=(2, 5), changed={3: (10.25, 11.5, "Si")}, added={900: (0, 50.0, 60.5, "column")})
 
 
 def test_edits_are_what_turns_one_table_into_the_other(scan: tuple[Path, Found]) -> None:
@@ -37,6 +37,7 @@ def test_edits_are_what_turns_one_table_into_the_other(scan: tuple[Path, Found])
     assert now.positions[now.ids == 3].tolist() == [[10.25, 11.5]]
     assert now.class_names[int(now.classes[now.ids == 3][0])] == "Si"
     assert np.isnan(now.features["score"][-1])
+    assert now.ids[-1] == 900
 
 
 def recipe(scan: tuple[Path, Found], folder: Path) -> Path:
@@ -65,14 +66,18 @@ def test_a_script_needs_a_file_and_atoms() -> None:
 def test_replay_finds_the_same_atoms_and_says_when_the_pixels_are_others(
     scan: tuple[Path, Found], tmp_path: Path
 ) -> None:
-    part = Part(part_in(recipe(scan, tmp_path)).record, EDITS)
-    found, notes = finish(replaying(part, as_image(scan[0])))
-    assert np.array_equal(found.atoms.positions, scan[1].atoms.positions)
-    assert notes == ()
+    part = Part(parts_in(recipe(scan, tmp_path))["scan.npy"].record, EDITS)
+    done: Replayed = finish(replaying(part, as_image(scan[0])))
+    assert np.array_equal(done.found.atoms.positions, scan[1].atoms.positions)
+    expected = edited(scan[1].atoms, EDITS)
+    assert np.array_equal(done.atoms.positions, expected.positions)
+    assert np.array_equal(done.atoms.ids, expected.ids)
+    assert done.notes == ()
     other = tmp_path / "other.npy"
     np.save(other, np.load(scan[0])[::-1])
-    _, notes = finish(replaying(part, as_image(other)))
-    assert any("by hand" in note for note in notes)
+    done = finish(replaying(part, as_image(other)))
+    assert any("by hand" in note for note in done.notes)
+    assert done.atoms is done.found.atoms
 
 
 def test_the_command_replays_on_files(
@@ -83,4 +88,4 @@ def test_the_command_replays_on_files(
     assert "finding(image" in capsys.readouterr().out
     assert main(["replay", str(saved), "--on", str(scan[0]), "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "scan" / "atoms.csv").exists()
-    assert main(["replay", str(saved), "--out", str(tmp_path / "out")]) == 2
+    assert main(["replay", str(saved), "--on", str(scan[0])]) == 2

@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGroupBox,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_atomai.plugin import edits, keys
+from napari_atomai.plugin import edits, keys, painting
 from napari_atomai.plugin.history import history_of
 from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.picker import ImagePicker
 from napari_atomai.plugin.panels.status_line import StatusLine
 from napari_atomai.plugin.panels.widgets import button, fill, row, timer
 from napari_atomai.plugin.refit import class_names
+from napari_atomai.plugin.scripting import script_of
 from napari_atomai.plugin.session import session_of
 from napari_atomai.plugin.slots import worded
 
@@ -47,6 +57,13 @@ class CorrectForm(QWidget):
         self.refits = QCheckBox("Fit atoms that I set or move")
         self.refits.setChecked(True)
         self.refits.setToolTip("A Gaussian is fitted to the raw pixels around each, at once")
+        self.labels_button = button("Atoms → labels", "Draw the class map anew: a disc for every atom")
+        self.atoms_button = button(
+            "Labels → atoms", "What you erased or painted of that class map becomes so of the atoms"
+        )
+        self.script_button = button(
+            "Copy as script", "Python that finds the same atoms and makes the same edits, without a window"
+        )
         self.counts, self.status = QLabel(), StatusLine()
         self.counts.setWordWrap(True)
         top = QFormLayout()
@@ -57,14 +74,15 @@ class CorrectForm(QWidget):
         layout.addLayout(row(self.add_button, self.select_button, self.lasso_button))
         layout.addLayout(row(self.delete_button, self.undo_button, self.redo_button))
         layout.addLayout(row(self.classes, self.class_button, grow=self.classes))
-        for widget in (self.refits, self.counts, self.status, _keys()):
+        layout.addLayout(row(self.labels_button, self.atoms_button))
+        for widget in (self.refits, self.counts, self.script_button, self.status, _keys()):
             layout.addWidget(widget)
         layout.addStretch(1)
 
     def tools(self) -> tuple[QWidget, ...]:
         """Return what needs atoms."""
         modes = (self.add_button, self.select_button, self.lasso_button, self.delete_button)
-        return (*modes, self.classes, self.class_button)
+        return (*modes, self.classes, self.class_button, self.labels_button, self.atoms_button)
 
 
 def _keys() -> QGroupBox:
@@ -105,6 +123,9 @@ class CorrectPanel(Panel):
         form.undo_button.clicked.connect(lambda: self._act("undo"))
         form.redo_button.clicked.connect(lambda: self._act("redo"))
         form.class_button.clicked.connect(self._set_class)
+        form.labels_button.clicked.connect(self._draw_labels)
+        form.atoms_button.clicked.connect(self._take_atoms)
+        form.script_button.clicked.connect(self._copy_script)
         form.refits.toggled.connect(self._on_refits)
         self.correcting.changed.connect(lambda _uid: self._soon.start())
         self.correcting.said.connect(self._on_said)
@@ -171,6 +192,23 @@ class CorrectPanel(Panel):
             self.say("Select atoms first.")
             return
         self.correcting.set_class(points, name)
+
+    @worded("drawing the labels")
+    def _draw_labels(self, _checked: bool = False) -> None:
+        labels = painting.draw_labels(self.session, self.form.picker.layer())
+        self.viewer.layers.selection.active = labels
+        labels.visible, labels.mode = True, "paint"
+        self.say("Paint spots for atoms, erase others; then press Labels → atoms.")
+
+    @worded("taking atoms from the labels")
+    def _take_atoms(self, _checked: bool = False) -> None:
+        self.say(painting.take_atoms(self.session, self.form.picker.layer()))
+
+    @worded("writing the script")
+    def _copy_script(self, _checked: bool = False) -> None:
+        text, said = script_of(self.session)
+        QApplication.clipboard().setText(text)
+        self.say(said)
 
     def _on_refits(self, on: bool) -> None:
         self.correcting.refits = on

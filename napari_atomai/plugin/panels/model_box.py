@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QToolButton, QWidget
 
 from napari_atomai.plugin.asking import ask_file
 from napari_atomai.plugin.own_models import bundled_models, own_models
 from napari_atomai.plugin.panels.widgets import row
+
+
+class _Box(QComboBox):
+    """Tells before its list is shown: models come and go meanwhile."""
+
+    opening = Signal()
+
+    def showPopup(self) -> None:
+        self.opening.emit()
+        super().showPopup()
 
 
 class ModelBox(QWidget):
@@ -23,7 +34,8 @@ class ModelBox(QWidget):
     def __init__(self, tip: str, more: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._more = more
-        self.box = QComboBox()
+        self.box = _Box()
+        self.box.opening.connect(self.refresh)
         self.box.setEditable(True)
         self.box.setToolTip(tip)
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image as ImageLayer
-
 from napari_atomai.data.progress import Progress
-from napari_atomai.data.recipe import FindAtoms, RefineAtoms
-from napari_atomai.plugin import own_models, teaching
+from napari_atomai.data.recipe import RefineAtoms
+from napari_atomai.plugin import comparing, own_models, teaching
 from napari_atomai.plugin.asking import ask_save
-from napari_atomai.plugin.layers import KEY, find_layer, geometry_like, uid_of
 from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.train_layout import TrainForm
 from napari_atomai.plugin.panels.widgets import fill, timer
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
     from napari_atomai.plugin.teaching import Lesson
 
-_PREVIEW = "training preview"
 _DRAW_EVERY = 300
 _MODEL = "model.safetensors"
 
@@ -43,6 +40,7 @@ class TrainPanel(Panel):
         self.viewer = viewer
         self.session = session_of(viewer)
         self.slot, self.trial = self.session.slot(teaching.TRAIN), self.session.slot("train trial")
+        self.comparison = self.session.slot(comparing.COMPARE)
         self.form = TrainForm(viewer.layers)
         self.form.canvas.follow(viewer)
         fill(self, self.form)
@@ -59,14 +57,15 @@ class TrainPanel(Panel):
         form.region_button.clicked.connect(self._draw_region)
         form.patches_button.clicked.connect(self._ask_patches)
         form.estimate_button.clicked.connect(self._ask_estimate)
+        form.compare_button.clicked.connect(self._compare)
         form.use_button.clicked.connect(self._use)
         form.keep_button.clicked.connect(self._keep)
         form.picker.chosen.connect(self._refresh)
         form.every.toggled.connect(self._refresh)
         self.slot.progressed.connect(self._on_progress)
-        self.slot.previewed.connect(self._on_preview)
         self.slot.result_changed.connect(self._show_result)
         self.trial.said.connect(lambda _uid, sentence: self.say(sentence))
+        self.comparison.said.connect(lambda _uid, sentence: self.say(sentence))
         self.trial.result_changed.connect(self._on_trial)
         self.session.result_changed.connect(self._refresh)
         self.session.correcting.changed.connect(self._refresh)
@@ -152,27 +151,6 @@ class TrainPanel(Panel):
     def _draw(self) -> None:
         self.form.draw_curves(self._curves)
 
-    def _on_preview(self, name: str, values: Any) -> None:
-        layer = self.form.picker.layer()
-        if name != "probability" or layer is None or values.shape != layer.data.shape[-values.ndim :]:
-            return
-        old = find_layer(self.viewer.layers, _PREVIEW, uid_of(layer))
-        if old is not None:
-            old.data = values
-            return
-        options = {"colormap": "magma", "blending": "additive", "opacity": 0.7, "contrast_limits": (0.0, 1.0)}
-        new = ImageLayer(
-            values,
-            name=f"{layer.name}: {_PREVIEW}",
-            metadata={KEY: {"role": _PREVIEW, "parent_uid": uid_of(layer)}},
-            **options,
-            **geometry_like(layer, ndim=values.ndim),
-        )
-        uid_of(new)
-        active = self.viewer.layers.selection.active
-        self.viewer.layers.append(new)
-        self.viewer.layers.selection.active = active
-
     # --- what came of it ---
 
     def _show_result(self, _uid: str = "") -> None:
@@ -189,12 +167,19 @@ class TrainPanel(Panel):
         layer, outcome = self.form.picker.layer(), self.slot.result()
         if layer is None or outcome is None:
             return
-        path = own_models.keep(outcome.folder / _MODEL, "last taught")
-        result = self.session.result(uid_of(layer))
-        before = None if result is None else result.found.record.step(FindAtoms)
-        options = {} if before is None else before.model_dump()
-        if self.session.find(layer, FindAtoms.of({**options, "model": str(path)}), RefineAtoms()):
+        path = own_models.keep_by_content(outcome.folder / _MODEL, "taught")
+        find = teaching.find_with(self.session, layer, str(path), outcome.summary)
+        if self.session.find(layer, find, RefineAtoms()):
             self.say(f"Finding the atoms of {layer.name!r} with the taught model ...")
+
+    @worded("comparing")
+    def _compare(self, _checked: bool = False) -> None:
+        layer, outcome = self.form.picker.layer(), self.slot.result()
+        if layer is None or outcome is None:
+            return
+        find = teaching.find_with(self.session, layer, str(outcome.folder / _MODEL), outcome.summary)
+        if comparing.start(self.session, self.viewer, layer, find):
+            self.say("Finding the atoms with the taught model, for a view beside this one ...")
 
     @worded("keeping the model")
     def _keep(self, _checked: bool = False) -> None:
@@ -223,7 +208,10 @@ def as_table(summary: dict[str, Any]) -> str:
         for label, part in (("before", before), ("after", after))
     ]
     judged = "held out" if summary.get("judged_on", "held out") == "held out" else "learned from"
-    return f"<table><tr><td>On what was {judged}</td>{head}</tr>{''.join(lines)}</table>"
+    count = after.get("hits", 0) + after.get("missed", 0)
+    atoms = f": {count:g} atoms" if count else ""
+    notes = "".join(f"<br>{escape(note)}" for note in summary.get("notes", ()))
+    return f"On what was {judged}{atoms}<table><tr><td></td>{head}</tr>{''.join(lines)}</table>{notes}"
 
 
 def _counted(known: list[Lesson]) -> str:

@@ -51,6 +51,9 @@ class TrainForm(QWidget):
         self.canvas.setVisible(False)
         self.scores = QLabel()
         self.scores.setWordWrap(True)
+        self.compare_button = button(
+            "Compare", "Show what it finds in a second view, beside the atoms that are there"
+        )
         self.use_button = button("Use it here", "Find the atoms of this image with the taught model")
         self.keep_button = button("Keep ...", "Put the model among your own, under a name")
         self._lay_out()
@@ -71,7 +74,7 @@ class TrainForm(QWidget):
         layout.addWidget(self.run_box)
         layout.addWidget(self.canvas)
         layout.addWidget(self.scores)
-        layout.addLayout(row(self.use_button, self.keep_button))
+        layout.addLayout(row(self.compare_button, self.use_button, self.keep_button))
         layout.addStretch(1)
 
     def recipe(self) -> Teach:
@@ -86,6 +89,7 @@ class TrainForm(QWidget):
 
     def show_taught(self, there: bool) -> None:
         """Show what can be done with a model that was taught."""
+        self.compare_button.setEnabled(there)
         self.use_button.setEnabled(there)
         self.keep_button.setEnabled(there)
 

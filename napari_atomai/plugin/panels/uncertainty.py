@@ -9,109 +9,28 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Points
 from napari.utils.colormaps import ensure_colormap
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QLabel,
-    QProgressBar,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
 
 from napari_atomai.plugin import edits, results, review
+from napari_atomai.plugin.elit import ROUND
 from napari_atomai.plugin.history import history_of
 from napari_atomai.plugin.layers import KEY, find_layer, geometry_like, notes_of, uid_of
 from napari_atomai.plugin.panels.panel import Panel
-from napari_atomai.plugin.panels.picker import ImagePicker
-from napari_atomai.plugin.panels.status_line import StatusLine
-from napari_atomai.plugin.panels.widgets import button, fill, row, timer
+from napari_atomai.plugin.panels.uncertainty_layout import ENTROPY, MUTUAL, UncertaintyForm
+from napari_atomai.plugin.panels.widgets import fill, timer
 from napari_atomai.plugin.results import spacing_px
 from napari_atomai.plugin.session import session_of
 from napari_atomai.plugin.slots import worded
+from napari_atomai.workflow.doubt import entropy, mutual_information
 
 if TYPE_CHECKING:
     import napari
 
-ENTROPY = "entropy"
+_MADE = {ENTROPY: ("inferno", 1.0), MUTUAL: ("viridis", 0.5)}
+"""Maps that are made when they are asked for: colours, and the value of the brightest."""
+_NO_TRUTH = (results.ATOMS, ROUND)
 _WITHIN = 0.35
 """An atom counts as true when it lies nearer to one of the truth than this part of the spacing."""
 _BINS = 10
-_PLOT_HEIGHT = 200
-
-
-class UncertaintyForm(QWidget):
-    """The widgets of the Uncertainty panel.
-
-    Parameters
-    ----------
-    layers : napari LayerList
-        The viewer's layers.
-    """
-
-    def __init__(self, layers: Any) -> None:
-        super().__init__()
-        self.picker, self.measure, self.truth = ImagePicker(layers), QComboBox(), QComboBox()
-        self.measure.addItems(list(review.MEASURES))
-        self.next_button, self.back_button = button("Next", "Key N"), button("Back", "Key B")
-        self.accept_button, self.reject_button = button("Accept", "Key Y"), button("Reject", "Key X")
-        self.progress = QProgressBar()
-        self.progress.setFormat("%v of %m looked at")
-        self.coloured = QCheckBox("Colour atoms by it")
-        self.least = QSlider(Qt.Orientation.Horizontal)
-        self.least.setRange(0, 99)
-        self.least.setToolTip("Hides the surest atoms: this share of them is not shown")
-        self.least_label, self.status = QLabel("all"), StatusLine()
-        self.maps = {
-            name: button(text, tip)
-            for name, text, tip in (
-                (results.PROBABILITY, "Mean", "Probability of an atom, the mean of the nets"),
-                (results.UNCERTAINTY, "Std", "Standard deviation among the nets of the ensemble"),
-                (ENTROPY, "Entropy", "Of the mean probability, in bits: 1 where nothing is known"),
-            )
-        }
-        self.reliability_button = button("Reliability", "How often atoms of a score are true")
-        self.canvas: Any = None
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        rows = QFormLayout()
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Image", self.picker)
-        rows.addRow("Unsure by", self.measure)
-        rows.addRow("Show", row(self.least, self.least_label))
-        rows.addRow("Maps", row(*self.maps.values()))
-        rows.addRow("Truth", row(self.truth, self.reliability_button, grow=self.truth))
-        self.layout_ = QVBoxLayout(self)
-        self.layout_.addLayout(rows)
-        self.layout_.addWidget(self.coloured)
-        self.layout_.addLayout(row(self.back_button, self.next_button))
-        self.layout_.addLayout(row(self.accept_button, self.reject_button))
-        self.layout_.addWidget(self.progress)
-        self.layout_.addWidget(self.status)
-        self.layout_.addStretch(1)
-
-    def plot(self, viewer: Any) -> Any:
-        """Return the canvas; the first call makes it."""
-        if self.canvas is None:
-            from napari_atomai.plugin.plots import PlotCanvas  # brings matplotlib
-
-            self.canvas = PlotCanvas()
-            self.canvas.setFixedHeight(_PLOT_HEIGHT)
-            self.canvas.follow(viewer)
-            self.layout_.insertWidget(self.layout_.count() - 1, self.canvas)
-        return self.canvas
-
-    def actions(self) -> dict[str, QWidget]:
-        """Return the buttons by the names of the actions they do."""
-        return {
-            "next_uncertain": self.next_button,
-            "previous_uncertain": self.back_button,
-            "accept": self.accept_button,
-            "reject": self.reject_button,
-        }
 
 
 class UncertaintyPanel(Panel):
@@ -131,6 +50,7 @@ class UncertaintyPanel(Panel):
         self.form = UncertaintyForm(viewer.layers)
         fill(self, self.form)
         self._soon = timer(self, 60, self.refresh)
+        self._shown: dict[tuple[str, str], Any] = {}  # the probabilities that maps were made of
         self._wire()
         self.refresh()
 
@@ -164,6 +84,7 @@ class UncertaintyPanel(Panel):
         for widget in (*form.actions().values(), *form.maps.values(), form.coloured, form.least):
             widget.setEnabled(points is not None)
         self._list_truths()
+        self._renew_maps()
         if points is None:
             self.say("This image has no atoms yet: find them in the Atoms panel.")
             return
@@ -210,23 +131,27 @@ class UncertaintyPanel(Panel):
     def _show_map(self, role: str) -> None:
         layer = self.form.picker.layer()
         shown = find_layer(self.viewer.layers, role, uid_of(layer))
-        if shown is None and role == ENTROPY:
-            shown = self._make_entropy(layer)
+        if shown is None and role in _MADE:
+            shown = self._make_map(layer, role)
         if shown is None:
             self.say("A single net has no spread: choose the model atoms-ensemble and find the atoms again.")
             return
         shown.visible = not shown.visible
 
-    def _make_entropy(self, layer: Any) -> Any:
-        result = self.session.result(uid_of(layer))
-        if result is None:
+    def _make_map(self, layer: Any, role: str) -> Any:
+        values = self._values(uid_of(layer), role)
+        if values is None:
             return None
-        values = entropy(result.found.probability)
-        notes = {KEY: {"role": ENTROPY, "parent_uid": uid_of(layer)}}
-        look = {"colormap": "inferno", "blending": "additive", "opacity": 0.7, "contrast_limits": (0.0, 1.0)}
-        place = geometry_like(layer, ndim=values.ndim)
+        colours, brightest = _MADE[role]
+        look = {"colormap": colours, "blending": "additive", "opacity": 0.7}
         made = ImageLayer(
-            values, name=f"{layer.name}: entropy", visible=False, metadata=notes, **look, **place
+            values,
+            name=f"{layer.name}: {role}",
+            visible=False,
+            contrast_limits=(0.0, brightest),
+            metadata={KEY: {"role": role, "parent_uid": uid_of(layer)}},
+            **look,
+            **geometry_like(layer, ndim=values.ndim),
         )
         uid_of(made)
         active = self.viewer.layers.selection.active
@@ -234,13 +159,37 @@ class UncertaintyPanel(Panel):
         self.viewer.layers.selection.active = active
         return made
 
+    def _values(self, uid: str, role: str) -> Any:
+        result = self.session.result(uid)
+        if result is None:
+            return None
+        mean, spread = result.found.probability, result.found.uncertainty
+        self._shown[uid, role] = mean
+        if role == ENTROPY:
+            return entropy(mean)
+        return None if spread is None else mutual_information(mean, spread)
+
+    def _renew_maps(self) -> None:
+        """Make the maps that are there anew when atoms were found anew; another threshold changes none."""
+        uid = self.form.picker.uid
+        result = self.session.result(uid)
+        for role in _MADE:
+            shown = find_layer(self.viewer.layers, role, uid)
+            if shown is None or result is None or self._shown.get((uid, role)) is result.found.probability:
+                continue
+            values = self._values(uid, role)
+            if values is None:  # a single net now
+                self.viewer.layers.remove(shown)
+            else:
+                shown.data = values
+
     # --- truth ---
 
     def _list_truths(self) -> None:
         names = [
             layer.name
             for layer in self.viewer.layers
-            if isinstance(layer, Points) and notes_of(layer).get("role") != results.ATOMS
+            if isinstance(layer, Points) and notes_of(layer).get("role") not in _NO_TRUTH
         ]
         box = self.form.truth
         if [box.itemText(i) for i in range(box.count())] != names:
@@ -266,12 +215,6 @@ class UncertaintyPanel(Panel):
         canvas.redraw()
         off = float(np.average(np.abs(score - share), weights=count)) if len(count) else np.nan
         self.say(f"Scores are off by {off:.3f} on average (expected calibration error).")
-
-
-def entropy(probability: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the entropy of a yes or no of that probability, in bits, of the same shape."""
-    p = np.clip(probability, 1e-7, 1 - 1e-7)
-    return np.asarray(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)), np.float32)
 
 
 def reliability(
