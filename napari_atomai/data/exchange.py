@@ -56,14 +56,18 @@ def of_hyperspy(signal: Any) -> Image | Spectrum:
     understood.pop("_HyperSpy", None)  # how HyperSpy has folded it: it writes that itself
     quantity, unit = split_quantity(str(signals.section(understood, "Signal").get("quantity") or ""))
     part = {"data": native(signal.data), "axes": given, "quantity": quantity, "value_unit": unit}
+    part = signals.as_it_was({**part, "metadata": understood})
+    understood = part["metadata"]
     general = understood["General"] = dict(signals.section(understood, "General"))
     title = str(general.setdefault("title", "") or "")
     dataset = as_dataset(part, name=title or into_sid.DEFAULT_NAMES[0])
     metadata = {
         "original": signals.kept(signals.tree(signal.original_metadata), notes),
         "understood": understood,
-        signals.RECORD: {"order": list(arrange(given, signal.data.shape).order), "axes": given},
     }
+    if "kind" not in part:
+        order = list(arrange(given, signal.data.shape).order)
+        metadata[signals.RECORD] = {"order": order, "axes": given}
     return dataclasses.replace(dataset, metadata=metadata, notes=(*dataset.notes, *notes))
 
 

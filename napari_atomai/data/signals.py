@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from napari_atomai.data.image import LENGTHS_IN_NM, UNCALIBRATED, Axis, Image
 from napari_atomai.data.into_sid import title_of
+from napari_atomai.data.layout import KEY, Layout
+from napari_atomai.data.shaping import Part, as_dataset
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.data.units import preferred
 from napari_atomai.errors import BadImage
@@ -21,13 +23,25 @@ _NO_UNIT = (UNCALIBRATED, 1.0, 0.0)
 
 
 def signal_dict(dataset: Image | Spectrum) -> dict[str, Any]:
-    """Return a dataset as the dictionary in which HyperSpy and RosettaSciIO hand signals over."""
+    """Return a dataset as the dictionary in which HyperSpy and RosettaSciIO hand signals over.
+
+    Where its axes would not be understood as they are (rows downwards, a stack of one frame), a note among
+    the metadata says what they were; `as_it_was` goes by it.
+    """
     data = dataset.pixels if isinstance(dataset, Image) else dataset.values
-    data, axes = _back(dataset, data) or _fresh(dataset, data)
+    metadata = _metadata(dataset)
+    signal = _back(dataset, data)
+    if signal is None:
+        signal = data, axes = _fresh(dataset, data)
+        if not _comes_back(dataset, axes, data.shape):
+            order = _order(dataset)
+            places = [order.index(i) for i in range(len(order))]
+            metadata[KEY] = Layout.of(dataset, places, tags=False).note(_marks(axes))
+    data, axes = signal
     return {
         "data": data,
         "axes": axes,
-        "metadata": _metadata(dataset),
+        "metadata": metadata,
         "original_metadata": dict(dataset.metadata.get("original") or {}),
         "attributes": {"_lazy": hasattr(data, "compute"), "ragged": False},
         "tmp_parameters": {},
@@ -35,6 +49,47 @@ def signal_dict(dataset: Image | Spectrum) -> dict[str, Any]:
         "models": {},
         "package_info": {"package": "hyperspy", "package_version": ""},
     }
+
+
+def as_it_was(part: Part) -> Part:
+    """Take the note of `signal_dict` out of the metadata, and go by it if the axes are still those it names.
+
+    Parameters
+    ----------
+    part : Part
+        A signal as RosettaSciIO or HyperSpy describes it.
+    """
+    metadata = part.get("metadata") or {}
+    if KEY not in metadata:
+        return part
+    part = {**part, "metadata": {name: value for name, value in metadata.items() if name != KEY}}
+    layout = Layout.read(metadata[KEY], _marks(part["axes"]))
+    if layout is None:
+        return part
+    kind = Spectrum if layout.spectra else Image
+    return {**part, "data": part["data"].transpose(layout.order), "axes": layout.axes, "kind": kind}
+
+
+def _comes_back(dataset: Image | Spectrum, axes: Sequence[Part], shape: tuple[int, ...]) -> bool:
+    again = as_dataset({"data": np.broadcast_to(np.float32(0), shape), "axes": axes})
+    return (type(again), again.shape, again.axes) == (type(dataset), dataset.shape, dataset.axes)
+
+
+def _marks(axes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the axes of a signal so that no two are alike and any change is seen."""
+    return [
+        f"{i} {_text(axis.get('name'))!r} {_text(axis.get('units'))!r} {size_of(axis)} "
+        f"{bool(axis.get('navigate'))} {_number(axis.get('scale'))} {_number(axis.get('offset'))}"
+        for i, axis in enumerate(axes)
+    ]
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float | np.number) else float("nan")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and value != "<undefined>" else ""
 
 
 def axes_of(signal: Any) -> list[dict[str, Any]]:
@@ -133,15 +188,17 @@ def _fresh(dataset: Image | Spectrum, data: Any) -> tuple[Any, list[dict[str, An
         for axis in axes[:-1]:
             axis["navigate"] = True
         return data, axes
-    spectral = len(axes) > 2 and _is_spectral(dataset.axes[-3])
-    for place, axis in enumerate(axes):
-        axis["navigate"] = place < len(axes) - 2
-    if not spectral:
-        return data, axes
-    order = [*range(len(axes) - 3), len(axes) - 2, len(axes) - 1, len(axes) - 3]
-    return data.transpose(order), [
-        {**axes[i], "navigate": place < len(axes) - 1} for place, i in enumerate(order)
-    ]
+    order = _order(dataset)
+    scanned = len(axes) - (2 if order[-1] == len(axes) - 1 else 1)
+    return data.transpose(order), [{**axes[i], "navigate": place < scanned} for place, i in enumerate(order)]
+
+
+def _order(dataset: Image | Spectrum) -> list[int]:
+    """Return which axis of a dataset each dimension of its signal is: HyperSpy has energies last."""
+    places = list(range(len(dataset.axes)))
+    if isinstance(dataset, Image) and len(places) > 2 and _is_spectral(dataset.axes[-3]):
+        places.append(places.pop(-3))
+    return places
 
 
 def _is_spectral(axis: Axis) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from napari_atomai.data import signals
 from napari_atomai.data.arrangement import COLOURS
 from napari_atomai.data.shaping import Part
 from napari_atomai.errors import AtomAIError, BadImage
@@ -31,6 +32,7 @@ from napari_atomai.files import (
     tiff,
     tiff_tags,
     velox,
+    velox_scan,
     zspy,
 )
 from napari_atomai.files.guard import Limits
@@ -129,20 +131,19 @@ def _hdf5(path: Path, limits: Limits) -> list[Part]:
 
 def _hyperspy(path: Path, lazy: bool) -> list[Part]:
     parts = _rsciio("hspy", path, lazy=lazy)
-    if not lazy:
-        return parts
-    for part, dataset in zip(parts, hdf5.signals(hdf5.opened(path)), strict=False):
-        scanned = [axis.get("navigate") for axis in part["axes"]]
-        if scanned == [True, True, False] and dataset.shape == part["data"].shape:
-            part["data"] = Stored(dataset, slabs.Turned(dataset), 1)
-    return parts
+    if lazy:
+        for part, dataset in zip(parts, hdf5.signals(hdf5.opened(path)), strict=False):
+            scanned = [axis.get("navigate") for axis in part["axes"]]
+            if scanned == [True, True, False] and dataset.shape == part["data"].shape:
+                part["data"] = Stored(dataset, slabs.Turned(dataset), 1)
+    return [signals.as_it_was(part) for part in parts]
 
 
 def _velox(path: Path, lazy: bool, limits: Limits) -> list[Part]:
     file = hdf5.opened(path)
     streams = velox.spectrum_images(file, path, limits)
     parts = [
-        *_velox_kind(file, "images", lazy),
+        *map(velox_scan.placed, _velox_kind(file, "images", lazy)),
         *({**part, "reader": "napari-atomai velox"} for part in streams),
         *map(velox.named_by_detector, _velox_kind(file, "single_spectrum", lazy)),
     ]
@@ -221,7 +222,7 @@ def _npz(path: Path, limits: Limits) -> list[Part]:
 
 
 def _zspy(path: Path, limits: Limits) -> list[Part]:
-    return zspy.read_zspy(path, limits)
+    return [signals.as_it_was(part) for part in zspy.read_zspy(path, limits)]
 
 
 def _picture(kind: str) -> Callable[[Path, Limits], list[Part]]:

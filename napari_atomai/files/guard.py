@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from napari_atomai.errors import CannotRead, TooLarge
+from napari_atomai.errors import BadOption, CannotRead, TooLarge
 
 _FALLBACK_FREE = 4 << 30
 _HEAD = 2048 + 8
@@ -94,10 +94,17 @@ def check_path(path: str | os.PathLike[str], *, folders: Sequence[str] = ()) -> 
 
     Raises
     ------
+    BadOption
+        If it is no path at all, such as a list of them.
     CannotRead
         If it is missing, a folder, empty, not an ordinary file or not readable by this user.
     """
-    where = Path(os.path.abspath(os.path.expanduser(path)))
+    try:
+        where = Path(os.path.abspath(os.path.expanduser(path)))
+    except TypeError as error:
+        raise BadOption(
+            f"{path!r} is not the name of a file.", remedy="Give one name, as text or as a pathlib.Path."
+        ) from error
     try:
         info = where.stat()
     except (OSError, ValueError) as error:
@@ -114,7 +121,7 @@ def check_path(path: str | os.PathLike[str], *, folders: Sequence[str] = ()) -> 
                 why="Zarr does not say what its numbers are; HyperSpy does, in folders named *.zspy.",
                 remedy="If HyperSpy wrote it, rename it to *.zspy. Else save the image as TIFF or .hspy.",
             )
-        raise CannotRead(f"{where.name} is a folder.", remedy="Choose a file inside it.")
+        raise CannotRead(f"{where.name or where} is a folder.", remedy="Choose a file inside it.")
     if not stat.S_ISREG(info.st_mode):  # a pipe would block for ever
         raise CannotRead(f"{where.name} is not an ordinary file.", remedy="Copy the data into a file first.")
     if info.st_size == 0:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from napari_atomai.data.arrangement import COLOURS
 from napari_atomai.data.pixels import luminance
-from napari_atomai.errors import BadImage, BadOption
+from napari_atomai.errors import BadImage, BadOption, CannotRead
 from napari_atomai.files import tiff_tags
 from napari_atomai.files.atomic import replacing
-from napari_atomai.files.guard import Limits, check_size
+from napari_atomai.files.guard import Limits, check_size, in_words
 from napari_atomai.files.tiff_tags import NOTHING, Said
 
 _WRITABLE = ("uint8", "uint16", "float32")
@@ -85,6 +85,8 @@ def inspect(path: Path, limits: Limits) -> Contents:
 
     Raises
     ------
+    CannotRead
+        If no directory is where the header says: most programs write it last, so that cut files lack it.
     TooLarge
         If one frame exceeds the budget.
     """
@@ -92,6 +94,13 @@ def inspect(path: Path, limits: Limits) -> Contents:
 
     # An OME-TIFF may name other files as its parts; only the one that was chosen is opened.
     with tifffile.TiffFile(path, _multifile=False) as file:
+        if not len(file.pages):
+            raise CannotRead(
+                f"{path.name} could not be read as TIFF: the list of its pictures is not within its "
+                f"{in_words(path.stat().st_size)}.",
+                why="It is damaged or was not copied completely.",
+                remedy="Copy the file from the microscope again.",
+            )
         series = tuple(_series(file, i) for i in range(len(file.series)))
         for item in series:
             rows = item.axes.index("Y") if "Y" in item.axes else 0

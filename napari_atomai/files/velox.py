@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_atomai.errors import CannotRead
 from napari_atomai.files.guard import Limits, check_size
 from napari_atomai.files.slabs import Box, Sliced, lazy
+from napari_atomai.files.velox_scan import number, plane, scanned
 
 Part = dict[str, Any]
 
@@ -107,7 +108,7 @@ def _eds(data: Any, path: Path, limits: Limits) -> Iterator[Part]:
     raw = [np.asarray(group["Data"][:, 0], dtype=np.uint16) for group in streams]
     rows, columns = _scanned(data, tags, raw, path)
     counts = _counts(raw, (channels, rows, columns), path)
-    axes = [_energy(tags, channels), *_spatial(tags.get("BinaryResult", {}), (rows, columns))]
+    axes = [_energy(tags, channels), *plane(tags, (rows, columns))]
     names = ", ".join(str(_tags(group).get("BinaryResult", {}).get("Detector", "?")) for group in streams)
     yield {
         "data": _image(counts, limits),
@@ -123,7 +124,7 @@ def _eds(data: Any, path: Path, limits: Limits) -> Iterator[Part]:
 def _scanned(data: Any, tags: Mapping[str, Any], streams: list[NDArray[Any]], path: Path) -> tuple[int, int]:
     """Rows and columns of the scanned area, the first guess that fits the number of pixels passed."""
     marks = [int(np.count_nonzero(stream == _NEXT_PIXEL)) for stream in streams]
-    guesses = [_area(tags)]
+    guesses = [scanned(tags)]
     guesses += [tuple(image["Data"].shape[:2]) for image in data.get("Image", {}).values() if "Data" in image]
     frames = _frames(data)
     for shape in guesses:
@@ -143,17 +144,6 @@ def _scanned(data: Any, tags: Mapping[str, Any], streams: list[NDArray[Any]], pa
         why="The counts cannot be put into their places.",
         remedy="Open it in Velox and export the spectrum image again.",
     )
-
-
-def _area(tags: Mapping[str, Any]) -> tuple[int, ...]:
-    scan = tags.get("Scan") or {}
-    try:
-        size, area = scan["ScanSize"], scan["ScanArea"]
-        rows = (float(area["bottom"]) - float(area["top"])) * float(size["height"])
-        columns = (float(area["right"]) - float(area["left"])) * float(size["width"])
-        return round(rows), round(columns)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return ()
 
 
 def _frames(data: Any) -> int:
@@ -192,7 +182,7 @@ def _image(counts: Counts, limits: Limits) -> Any:
 def _eels(data: Any, limits: Limits) -> Iterator[Part]:
     where: Mapping[str, Any] = {}
     for group in data.get("SpectrumImage", {}).values():
-        where = _tags(group).get("BinaryResult", {})
+        where = _tags(group)
         break
     for group in data.get("EelsSpectrumImage", {}).values():
         stored = group["Data"]  # (x, E, y), or (E, x) for a line
@@ -202,11 +192,11 @@ def _eels(data: Any, limits: Limits) -> Iterator[Part]:
         pixels = pixels.transpose(1, 2, 0) if stored.ndim == 3 else pixels.transpose(1, 0)
         scale = _json(group["AcquisitionMetadata"]).get("Data", {})
         energy = {"name": "Energy loss", "units": "eV", "navigate": False}
-        energy |= {"scale": _number(scale.get("dispersion"), 1), "offset": _number(scale.get("offset"), 0)}
+        energy |= {"scale": number(scale.get("dispersion"), 1), "offset": number(scale.get("offset"), 0)}
         if stored.ndim == 3:
-            axes = [energy, *_spatial(where, pixels.shape[1:])]
+            axes = [energy, *plane(where, pixels.shape[1:])]
         else:
-            axes = [_spatial(where, (1, pixels.shape[0]))[1], energy]
+            axes = [plane(where, (1, pixels.shape[0]))[1], energy]
         title = f"EELS from {energy['offset']:g} eV"
         yield {
             "data": pixels,
@@ -222,28 +212,13 @@ def _lazy(dataset: Any) -> Any:
     return da.from_array(dataset, chunks=dataset.chunks or "auto")  # type: ignore[no-untyped-call]
 
 
-def _spatial(found: Mapping[str, Any], shape: tuple[int, ...]) -> list[dict[str, Any]]:
-    size, offset = found.get("PixelSize") or {}, found.get("Offset") or {}
-    known = found.get("PixelUnitX") == "m" and bool(size)
-    axes = []
-    for name, side in (("y", "height"), ("x", "width")):
-        axis: dict[str, Any] = {"name": name, "navigate": True}
-        if known:
-            nm = _number(size.get(side), 0) * 1e9
-            factor, unit = (1e-3, "µm") if nm * shape[1] / 2 >= 1e3 else (1.0, "nm")
-            axis |= {"scale": nm * factor, "units": unit}
-            axis["offset"] = _number(offset.get(name), 0) * 1e9 * factor
-        axes.append(axis)
-    return axes
-
-
 def _energy(tags: Mapping[str, Any], channels: int) -> dict[str, Any]:
     axis: dict[str, Any] = {"name": "Energy", "size": channels, "navigate": False}
     wanted = (tags.get("BinaryResult") or {}).get("Detector")
     for detector in (tags.get("Detectors") or {}).values():
         if wanted and wanted in detector.get("DetectorName", "") and "Dispersion" in detector:
             scale, offset = detector["Dispersion"], detector.get("OffsetEnergy", 0)
-            axis |= {"scale": _number(scale, 1) / 1e3, "offset": _number(offset, 0) / 1e3, "units": "keV"}
+            axis |= {"scale": number(scale, 1) / 1e3, "offset": number(offset, 0) / 1e3, "units": "keV"}
             break
     return axis
 
@@ -264,19 +239,12 @@ def _json(dataset: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _number(value: Any, default: float) -> float:
-    try:
-        return default if value is None else float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
 def _whole(value: Any, path: Path) -> int:
-    number = _number(value, 0)
-    if not 1 <= number <= _MOST_CHANNELS:
+    count = number(value, 0)
+    if not 1 <= count <= _MOST_CHANNELS:
         raise CannotRead(
             f"{path.name}: its EDS stream says {value!r} for the number of channels.",
             why="It is damaged, or of a variant that is not known.",
             remedy="Open it in Velox and export the spectrum image again.",
         )
-    return int(number)
+    return int(count)

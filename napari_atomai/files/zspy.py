@@ -178,7 +178,7 @@ def _small(store: _Store, key: str, limits: Limits) -> Any:
     if form.get("dtype") == "|O":
         filters = [item.get("id") for item in form.get("filters") or []]
         packed = store.read(f"{key}/0", _SMALL) if filters == ["vlen-utf8"] else None
-        return list(_texts(_unpacked(packed, form.get("compressor"), None))) if packed else "not read"
+        return list(_texts(_unpacked(store, packed, form, None))) if packed else "not read"
     array = Chunked(store, key, limits)
     return array[:] if array.nbytes <= _SMALL else f"array of shape {array.shape}"
 
@@ -236,23 +236,24 @@ class Chunked(Sliced):
         packed = self.store.read(f"{self.key}/{separator.join(map(str, place)) or '0'}", 2 * nbytes + _SMALL)
         if packed is None:
             return None
-        content = _unpacked(packed, self.form.get("compressor"), nbytes)
+        content = _unpacked(self.store, packed, self.form, nbytes)
         if len(content) != nbytes:
-            raise _damaged(self.store.path, f"a chunk of {len(content)} bytes instead of {nbytes}")
+            longer = "more than " if len(content) > nbytes else f"{len(content)} bytes instead of "
+            raise _damaged(self.store.path, f"a chunk of {longer}{nbytes} bytes")
         flat: NDArray[Any] = np.frombuffer(content, self.dtype)
         if self.form.get("order") == "F":
             return flat.reshape(self.chunks[::-1]).T
         return flat.reshape(self.chunks)
 
 
-def _unpacked(packed: bytes, compressor: dict[str, Any] | None, nbytes: int | None) -> bytes:
-    name = (compressor or {}).get("id", "none")
+def _unpacked(store: _Store, packed: bytes, form: dict[str, Any], nbytes: int | None) -> bytes:
+    name = (form.get("compressor") or {}).get("id", "none")
     if name == "none":
         return packed
     unpack = _CODECS.get(str(name))
     if unpack is None:
         raise CannotRead(
-            f"Its chunks are packed by {name!r}.",
+            f"{store.path.name} was not opened: its chunks are packed by {name!r}.",
             why=f"Only {', '.join(_CODECS)} are unpacked.",
             remedy="Save it with HyperSpy as .hspy.",
         )

@@ -67,6 +67,7 @@ def open_without_asking() -> None:
     """Make napari open files that others read too, such as TIFF, with this plugin from now on.
 
     Nobody but the user can say which of several readers is wanted; without a choice napari asks each time.
+    It asks so for every folder, since ``.zspy`` may be one: other folders are napari's again.
     """
     from npe2 import PluginManager
 
@@ -77,9 +78,13 @@ def open_without_asking() -> None:
             patterns.update(reader.filename_patterns)
     shared = sorted(ours & theirs)
     plugins = get_settings().plugins
-    plugins.extension2reader = {**plugins.extension2reader, **dict.fromkeys(shared, docks.PLUGIN)}
+    chosen = {**dict.fromkeys(shared, docks.PLUGIN), "*.zspy/": docks.PLUGIN}
+    # Of two patterns alike in kind napari takes the first.
+    folders = {} if "*/" in plugins.extension2reader else {"*/": "napari"}
+    plugins.extension2reader = {**chosen, **plugins.extension2reader, **chosen, **folders}
     show_info(
-        f"{', '.join(shared)}: opened with {docks.PLUGIN} from now on. Preferences > Plugins changes it."
+        f"{', '.join(chosen)}: opened with {docks.PLUGIN} from now on; other folders by napari, without "
+        "asking. Preferences > Plugins changes it."
     )
 
 

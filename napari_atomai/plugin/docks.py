@@ -33,7 +33,15 @@ def show_scale_bar() -> None:
 
     viewer = current_viewer()
     if viewer is not None and not len(viewer.layers):
-        viewer.canvas.overlays.scale_bar.visible = True
+        scale_bar(viewer)
+
+
+def scale_bar(viewer: Any) -> None:
+    """Show the scale bar of a viewer, on the left if it was not shown anywhere."""
+    bar = viewer.canvas.overlays.scale_bar
+    if not bar.visible:  # on the right, napari's notifications would lie on it
+        bar.position = "bottom_left"
+    bar.visible = True
 
 
 def show_spectrum(viewer: Any, spectrum: Spectrum) -> None:
@@ -51,8 +59,8 @@ def show_soon(viewer: Any, spectrum: Spectrum) -> None:
     soon(viewer, lambda there: show_spectrum(there, spectrum), "showing a spectrum")
 
 
-def soon(viewer: Any, act: Callable[[Any], Any], doing: str) -> None:
-    """Do something with a viewer in the next turn of the event loop; errors are worded and shown."""
+def soon(viewer: Any, act: Callable[[Any], Any], doing: str, ms: int = 0) -> None:
+    """Do something with a viewer in a later turn of the event loop; errors are worded and shown."""
     window = getattr(viewer.window, "_qt_window", None)  # a timer that ends with the window
     if window is None:
         return
@@ -61,7 +69,7 @@ def soon(viewer: Any, act: Callable[[Any], Any], doing: str) -> None:
     bare = weakref.ref(getattr(viewer, "__wrapped__", viewer))
     timer.timeout.connect(functools.partial(_act, bare, act, doing))
     timer.timeout.connect(timer.deleteLater)
-    timer.start(0)
+    timer.start(ms)
 
 
 def _act(viewer: Callable[[], Any], act: Callable[[Any], Any], doing: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ _FOLDERS = frozenset({".zspy"})
 _SEEN = frozenset({NO_CALIBRATION, SPECTRUM_IMAGE})
 """Notes that need no message in a window: the badge says the one, the slider the other."""
 _PLUGIN = "napari-atomai"
+_FIRST_NUMBERS, _THEN_WORDS = 100, 300
 _NO_LAYER: LayerData = (None,)
 """What napari takes for "read, and nothing to show as a layer"."""
 
@@ -60,8 +62,9 @@ def read(path: Paths) -> list[LayerData]:
     file becomes a layer, and its other datasets are listed in the Datasets panel; without one every image
     becomes a layer, the first of each file visible.
 
-    What cannot be read raises where there is no window. In one, napari would then leave the files after it
-    unopened, and offer to open those before it once more: there it is said in words, and napari goes on.
+    What cannot be read raises where nobody looks at a window: in a script. In a window, napari would then
+    leave the files after it unopened, and offer to open those before it once more: there it is said in
+    words, and napari goes on.
     """
     from napari import current_viewer
 
@@ -83,9 +86,11 @@ def _read_files(viewer: Any, paths: list[Path]) -> list[_Read]:
     from napari_atomai.plugin.waiting import wait_for
 
     doing = f"reading {', '.join(one.name for one in paths)}"
+    in_window = viewer is not None
+    tolerant = in_window and _somebody_looks()
     try:
         with shown_in_status(viewer, paths) as tell:
-            files: list[_Read] = wait_for(_reading(paths, in_window=viewer is not None), doing, tell)
+            files: list[_Read] = wait_for(_reading(paths, in_window, tolerant), doing, tell)
     except Stopped:  # the program is being left: nobody wants to choose another reader now
         if viewer is None:
             raise
@@ -98,7 +103,18 @@ def _read_files(viewer: Any, paths: list[Path]) -> list[_Read]:
     return files
 
 
-def _reading(paths: list[Path], *, in_window: bool) -> Callable[[], Generator[Progress, None, list[_Read]]]:
+def _somebody_looks() -> bool:
+    """Tell whether the window is in use: its events are served, or napari's own command is opening it."""
+    from qtpy.QtCore import QThread
+
+    program = Path(sys.argv[0])
+    by_command = program.stem == "napari" or program.parts[-2:] == ("napari", "__main__.py")
+    return by_command or QThread.currentThread().loopLevel() > 0
+
+
+def _reading(
+    paths: list[Path], in_window: bool, tolerant: bool
+) -> Callable[[], Generator[Progress, None, list[_Read]]]:
     def start() -> Generator[Progress, None, list[_Read]]:
         files = []
         for number, path in enumerate(paths):
@@ -106,7 +122,7 @@ def _reading(paths: list[Path], *, in_window: bool) -> Callable[[], Generator[Pr
             try:
                 files.append(_read_one(path, everything=not in_window))
             except Exception as error:
-                if not in_window:
+                if not tolerant:
                     raise
                 files.append(_Read(path, [], [], error))
         if any(file.layers for file in files):
@@ -140,9 +156,10 @@ def _say(viewer: Any, files: list[_Read]) -> None:
             message = explain(file.error, f"reading {file.path.name}")
             parts = (message.text, _other_readers(file.path), message.details and f"\n\n{message.details}")
             show_error(" ".join(part for part in parts if part))
-    for note in dict.fromkeys(note for file in files for item in file.datasets for note in item.notes):
-        if viewer is None or note not in _SEEN:
-            show_info(note)
+    notes = dict.fromkeys(note for file in files for item in file.datasets for note in item.notes)
+    told = [note for note in notes if viewer is None or note not in _SEEN]
+    if told:  # one after the other they would stand on the picture for long
+        show_info("\n".join(told))
 
 
 def _other_readers(path: Path) -> str:
@@ -174,9 +191,10 @@ def _list(viewer: Any, files: list[_Read]) -> None:
     from napari_atomai.plugin.badge import badge_in
     from napari_atomai.plugin.opened import opened_of
 
-    badge_in(viewer)
+    # The first letters in a window take a tenth of a second to draw: they come after the picture.
+    docks.soon(viewer, badge_in, "looking for the calibration", ms=_THEN_WORDS)
     if not len(viewer.layers):
-        viewer.canvas.overlays.scale_bar.visible = True
+        docks.soon(viewer, docks.scale_bar, "showing the scale bar", ms=_FIRST_NUMBERS)
         docks.soon(viewer, _look, "choosing the slice to show")
     elif any(file.layers for file in files):
         docks.soon(viewer, _bring_into_view, "showing the image")

@@ -1,4 +1,4 @@
-"""NSID files that were written here come back as they were: order, names, units, directions, tags."""
+"""NSID and HSPY files written here come back as they were: order, names, units, directions, tags."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.data.understood import understood
 from napari_atomai.files.guard import Limits
 from napari_atomai.files.reading import read_all
-from napari_atomai.files.writing import write_nsid
+from napari_atomai.files.writing import write_hspy, write_nsid
 
 Y, X, E = Axis("y", 0.1, 0.5, "nm"), Axis("x", 0.2, -1, "nm"), Axis("E", 0.5, 100, "eV")
 PIECES = Limits(bytes_at_once=64)
@@ -88,7 +88,8 @@ def _values(dataset: Image | Spectrum) -> Any:
 
 
 def _back(dataset: Image | Spectrum, path: Path, limits: Limits | None = None) -> Image | Spectrum:
-    write_nsid([dataset], path, overwrite=True)
+    write = write_hspy if path.suffix == ".hspy" else write_nsid
+    write([dataset], path, overwrite=True)
     (again,) = read_all(path, limits=limits)
     return again
 
@@ -100,13 +101,18 @@ def _assert_same(again: Image | Spectrum, dataset: Image | Spectrum) -> None:
     assert (again.quantity, again.value_unit) == (dataset.quantity, dataset.value_unit)
 
 
+BOTH_FORMATS = pytest.mark.parametrize("suffix", [".h5", ".hspy"])
+
+
+@BOTH_FORMATS
 @pytest.mark.parametrize("limits", [None, PIECES], ids=["at once", "lazy"])
 @pytest.mark.parametrize("case", [*IMAGES, *SPECTRA])
-def test_a_dataset_comes_back_as_it_was(tmp_path: Path, case: str, limits: Any) -> None:
+def test_a_dataset_comes_back_as_it_was(tmp_path: Path, case: str, limits: Any, suffix: str) -> None:
     dataset = _dataset(case)
-    again = _back(dataset, tmp_path / "a.h5", limits)
+    again = _back(dataset, tmp_path / f"a{suffix}", limits)
     _assert_same(again, dataset)
-    _assert_same(_back(again, tmp_path / "b.h5", limits), dataset)  # and once more
+    assert "napari_atomai" not in repr(again.metadata)
+    _assert_same(_back(again, tmp_path / f"b{suffix}", limits), dataset)  # and once more
 
 
 NAMES = st.sampled_from(
@@ -122,13 +128,16 @@ AXES = st.builds(
 )
 
 
+@BOTH_FORMATS
 @settings(max_examples=25)
 @given(axes=st.lists(AXES, min_size=2, max_size=5), data=st.data())
-def test_whatever_the_axes_they_come_back(tmp_path_factory: Any, axes: list[Axis], data: Any) -> None:
+def test_whatever_the_axes_they_come_back(
+    tmp_path_factory: Any, suffix: str, axes: list[Axis], data: Any
+) -> None:
     shape = tuple(data.draw(st.lists(st.integers(1, 4), min_size=len(axes), max_size=len(axes))))
     values = np.arange(np.prod(shape), dtype=np.int32).reshape(shape)
     image = Image(values, tuple(axes), "any")
-    _assert_same(_back(image, tmp_path_factory.mktemp("any") / "a.h5"), image)
+    _assert_same(_back(image, tmp_path_factory.mktemp("any") / f"a{suffix}"), image)
 
 
 def test_a_calibration_given_after_reading_is_written(tmp_path: Path) -> None:

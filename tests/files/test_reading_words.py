@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_atomai.errors import BadImage, CannotRead
+from napari_atomai.errors import BadImage, BadOption, CannotRead
 from napari_atomai.files.guard import check_content
 from napari_atomai.files.reading import FORMATS, read, read_all
 
@@ -61,6 +61,22 @@ def test_a_file_without_its_ending_is_told_how_to_be_named(
     with pytest.raises(CannotRead, match="its content is TIFF") as caught:
         read(tmp_path / name)
     assert "Rename it to *.tif and open it again." in caught.value.remedy
+
+
+@pytest.mark.parametrize("part", [0.3, 0.97])
+def test_a_tiff_that_was_cut_is_called_cut(tmp_path: Path, part: float) -> None:
+    pixels, header = bytes(20 * 30 * 2), b"II*\x00"  # as most programs, with the directory at the end
+    whole = header + (8 + len(pixels)).to_bytes(4, "little") + pixels + bytes(200)
+    (tmp_path / "cut.tif").write_bytes(whole[: int(part * (8 + len(pixels)))])
+    with pytest.raises(CannotRead, match=r"cut\.tif could not be read as TIFF.*not within its") as caught:
+        read(tmp_path / "cut.tif")
+    assert "not copied completely" in caught.value.why
+
+
+@pytest.mark.parametrize("path", [None, 5, ["a.dm4", "b.dm4"]])
+def test_what_is_no_path_is_refused_in_words(path: Any) -> None:
+    with pytest.raises(BadOption, match="is not the name of a file"):
+        read_all(path)
 
 
 def test_a_file_of_no_known_content_is_told_what_is_known(tmp_path: Path) -> None:

@@ -202,6 +202,24 @@ def test_hyperspy_opens_what_was_written(tmp_path: Path) -> None:
     assert signals["line scan"].axes_manager.navigation_dimension == 1
 
 
+def test_odd_axes_survive_hyperspy_and_a_new_calibration_counts(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hs = pytest.importorskip("hyperspy.api")
+    axes = (Axis("y", -0.1, 7.5, "nm"), Axis("x", -0.2, 3, "nm"))
+    write_hspy([Image(_values(20, 17), axes, "upside down")], tmp_path / "a.hspy")
+    signal = hs.load(str(tmp_path / "a.hspy"))
+    signal.save(str(tmp_path / "b.hspy"))
+    (again,) = read_all(tmp_path / "b.hspy")
+    assert again.axes == axes
+    assert Image.from_hyperspy(signal).axes == axes
+    for axis in signal.axes_manager.signal_axes:
+        axis.scale = 0.7
+    signal.save(str(tmp_path / "c.hspy"))
+    (calibrated,) = read_all(tmp_path / "c.hspy")
+    assert [axis.scale for axis in calibrated.axes] == [0.7, 0.7]
+
+
 def test_pynsid_takes_every_dataset_for_a_main_one(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     write_nsid(_datasets(), path)

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.plugins.utils import get_preferred_reader
 from npe2 import PluginManifest
+from PIL import Image as Picture
 
 from napari_atomai.data.image import Image
 from napari_atomai.errors import AtomAIError
 from napari_atomai.plugin import commands, readers, results, samples, writers
 from napari_atomai.plugin.layers import KEY, image_layer_data, image_of
 
-PICTURES = {"*.png", "*.jpg", "*.jpeg", "*.bmp"}
-"""napari opens these as well as we would: they hold no calibration."""
 MANIFEST = Path(__file__).resolve().parents[2] / "napari.yaml"
 
 
@@ -64,16 +64,20 @@ def test_the_manifest_offers_every_format_that_can_be_read(manifest):
 
     patterns = {pattern for reader in manifest.contributions.readers for pattern in reader.filename_patterns}
 
-    assert patterns == {f"*{suffix}" for suffix in FORMATS} - PICTURES
+    assert patterns == {f"*{suffix}" for suffix in FORMATS}
 
 
-def test_of_pictures_without_a_calibration_napari_does_not_ask_who_opens_them(with_plugin):
-    builtins = PluginManifest.from_distribution("napari")
-    with_plugin.register(builtins)
+def test_a_picture_opens_grey_and_says_that_it_has_no_calibration(with_plugin, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 4), np.uint8)
+    Picture.fromarray(pixels).save(tmp_path / "a.png", dpi=(96, 96))  # dots per inch of paper
+    viewer = ViewerModel()
 
-    for pattern in PICTURES:
-        names = {reader.plugin_name for reader in with_plugin.iter_compatible_readers([f"a{pattern[1:]}"])}
-        assert names == {"napari"}, pattern
+    (layer,) = viewer.open(tmp_path / "a.png", plugin="napari-atomai")
+
+    assert layer.data.shape == (20, 30)
+    assert not layer.rgb
+    assert image_of(layer).pixel_size is None
+    assert [str(unit) for unit in layer.units] == ["pixel", "pixel"]
 
 
 def test_files_that_several_readers_open_are_opened_with_ours_when_the_user_says_so(with_plugin, monkeypatch):
@@ -86,10 +90,27 @@ def test_files_that_several_readers_open_are_opened_with_ours_when_the_user_says
     commands.open_without_asking()
 
     ours = {pattern for pattern, reader in plugins.extension2reader.items() if reader == "napari-atomai"}
-    assert ours == {"*.tif", "*.tiff", "*.npy", "*.npz", "*.h5", "*.hdf5"}
+    shared = {"*.tif", "*.tiff", "*.png", "*.jpg", "*.jpeg", "*.bmp", "*.npy", "*.npz", "*.h5", "*.hdf5"}
+    assert ours == {*shared, "*.zspy/"}
     assert plugins.extension2reader["*.csv"] == "other"
     assert "*.tif" in told[0]
     assert "Preferences" in told[0]
+
+
+@pytest.mark.parametrize("before", [{}, {"*/": "somebody"}])
+def test_of_folders_only_zspy_is_opened_with_ours_when_the_user_says_so(tmp_path, monkeypatch, before):
+    plugins = SimpleNamespace(extension2reader=before)
+    settings = SimpleNamespace(plugins=plugins)
+    monkeypatch.setattr(commands, "get_settings", lambda: settings)
+    monkeypatch.setattr("napari.plugins.utils.get_settings", lambda: settings)
+    monkeypatch.setattr(commands, "show_info", lambda words: None)
+    for name in ("a.zspy", "series"):
+        (tmp_path / name).mkdir()
+
+    commands.open_without_asking()
+
+    assert get_preferred_reader(tmp_path / "a.zspy") == "napari-atomai"
+    assert get_preferred_reader(tmp_path / "series") == before.get("*/", "napari")
 
 
 @pytest.mark.parametrize(
