@@ -2,13 +2,15 @@
 
 A net knows atoms at a certain spacing in pixels. Where the spacing of an image is not given, a few
 zoom factors are tried on parts of it; the one at which the net is surest and the atoms it sees lie
-at the spacing it was trained at is kept.
+at the spacing it was trained at is kept. Where that shows a lattice, zooms near it are compared by what the
+calibrated scores themselves expect to go wrong: hollows between atoms are taken for atoms where the net sees
+them too large, long before it is unsure of the lattice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,17 @@ _SURE = 0.35
 _FEWEST, _FEW = 4, 6
 _LONE = 0.4
 
+_NEARLY = 0.75
+"""Part of the best confidence at which another zoom still is a choice."""
+
+_ALIKE = 0.25
+"""Octaves by which spacings may differ that are those of one lattice."""
+
+_CLEARLY = 2.0
+"""Standard errors by which the doubt of another zoom must be less, for the surest one to be left."""
+
+_ATOM = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -49,12 +62,18 @@ class Scale:
     spacing : float
         Distance between neighbouring atoms, in pixels of the image; NaN when none were seen.
     confidence : float
-        How sure the net was at this scale, 0 to 1.
+        How sure the net was of the atoms and their spacing, 0 to 1.
+    doubt : float
+        Atoms that the scores expect to be wrongly taken or missed at a threshold of 0.5, per atom found.
+    doubt_sd : float
+        Standard error of the doubt: few atoms say little.
     """
 
     zoom: float
     spacing: float
     confidence: float
+    doubt: float = float("inf")
+    doubt_sd: float = 0.0
 
 
 _NOTHING = Scale(1.0, float("nan"), 0.0)
@@ -91,6 +110,9 @@ def true_zoom(shape: tuple[int, ...], zoom: float) -> NDArray[np.float64]:
 def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Progress, None, Scale]:
     """Try zoom factors an octave apart, then half an octave around the best ones, and keep the best.
 
+    Where that one shows a lattice, zooms a quarter of an octave from it are tried too, and one with clearly
+    less doubt is preferred.
+
     Parameters
     ----------
     engine, card
@@ -104,22 +126,41 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
         With confidence 0 when the net saw no atoms at any scale.
     """
     zooms = _zooms(card, image.shape)
-    steps = len(zooms) + 2 * _FAVOURITES
+    steps = len(zooms) + 2 * _FAVOURITES + 2
     tried: list[Scale] = []
-    for zoom in zooms:
-        tried.append(try_scale(engine, card, image, zoom))
-        yield Progress(len(tried), steps, "looking for the scale")
-    favourites = sorted(tried, key=lambda one: one.confidence, reverse=True)[:_FAVOURITES]
-    seen = [one.zoom for one in favourites if one.confidence > 0]
-    between = {round(zoom * half, 9) for zoom in seen for half in (2**-0.5, 2**0.5)}
-    for zoom in sorted(zoom for zoom in between if zoom <= card.spacing_best / FINEST_SPACING):
-        tried.append(try_scale(engine, card, image, zoom))
-        yield Progress(len(tried), steps, "looking for the scale")
+
+    def trying(factors: Iterable[float]) -> Generator[Progress]:
+        for zoom in factors:
+            tried.append(try_scale(engine, card, image, zoom))
+            yield Progress(len(tried), steps, "looking for the scale")
+
+    yield from trying(zooms)
+    favourites = sorted(tried, key=_confidence, reverse=True)[:_FAVOURITES]
+    yield from trying(_beside(favourites, 0.5, card))
     best = max(tried, key=_confidence)
-    if best.confidence < LATTICE:
-        # From an enlarged image only a lattice is believed: grains of noise, enlarged, pass for atoms.
-        best = max((one for one in tried if one.zoom <= _ENLARGED), key=_confidence, default=_NOTHING)
+    if best.confidence >= LATTICE:
+        yield from trying(_beside([best], 0.25, card))
+        return _least_doubtful(tried, best)
+    # From an enlarged image only a lattice is believed: grains of noise, enlarged, pass for atoms.
+    best = max((one for one in tried if one.zoom <= _ENLARGED), key=_confidence, default=_NOTHING)
     return best if best.confidence > 0 else _NOTHING
+
+
+def _beside(scales: Iterable[Scale], octaves: float, card: ModelCard) -> list[float]:
+    """Zooms so many octaves below and above those at which something was seen."""
+    seen = [one.zoom for one in scales if one.confidence > 0]
+    zooms = {round(zoom * factor, 9) for zoom in seen for factor in (2**-octaves, 2**octaves)}
+    return sorted(zoom for zoom in zooms if zoom <= card.spacing_best / FINEST_SPACING)
+
+
+def _least_doubtful(tried: Iterable[Scale], best: Scale) -> Scale:
+    """Return the zoom with the least doubt that sees the lattice of the best, if the difference is clear."""
+    sure = (one for one in tried if one.confidence >= _NEARLY * best.confidence)
+    # Too small, a net may see every second column only, and those well.
+    alike = [one for one in sure if abs(np.log2(one.spacing / best.spacing)) < _ALIKE]
+    least = min(alike, key=lambda one: one.doubt)
+    clear = best.doubt - least.doubt > _CLEARLY * np.hypot(best.doubt_sd, least.doubt_sd)
+    return replace(least, confidence=best.confidence) if clear else best
 
 
 def _confidence(scale: Scale) -> float:
@@ -136,12 +177,13 @@ def _zooms(card: ModelCard, shape: tuple[int, ...]) -> list[float]:
 
 def try_scale(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> Scale:
     """Look at parts of an image under one zoom, and say how sure the net is that it fits."""
-    scores, gaps = [], []
+    seen, scores, gaps = [], [], []
     for part in _parts(image, zoom):
         stack = channels(resized(part, zoom))
         probability = _whole(engine, stack)
         peaks = find_peaks(probability, min_distance=0.35 * card.spacing_best)
         sure = peaks.scores >= _SURE
+        seen.append(peaks.scores)
         scores.append(peaks.scores[sure])
         gaps.append(nearest_distances(peaks.positions[sure]))
     score, gap = np.concatenate(scores), np.concatenate(gaps)
@@ -158,7 +200,16 @@ def try_scale(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> S
     regular = float(np.mean(np.abs(np.log2(gap / spacing)) < 0.35))
     many = len(gap) / (len(gap) + _FEW)  # a handful of blobs may be regular by chance
     confidence = float(score.mean()) * regular * many * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
-    return Scale(zoom, spacing / zoom, confidence)
+    return Scale(zoom, spacing / zoom, confidence, *_doubt(np.concatenate(seen)))
+
+
+def _doubt(scores: NDArray[np.float64]) -> tuple[float, float]:
+    """Atoms expected to be wrongly taken or missed, per atom taken, and the standard error of that."""
+    taken = scores >= _ATOM
+    wrong = np.where(taken, 1 - scores, scores).sum()
+    spread = np.sqrt((scores * (1 - scores)).sum())
+    count = max(int(taken.sum()), 1)
+    return float(wrong / count), float(spread / count)
 
 
 def _parts(image: Picture, zoom: float) -> list[Picture]:

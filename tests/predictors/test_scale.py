@@ -7,11 +7,13 @@ import pytest
 
 from napari_atomai.data.progress import finish
 from napari_atomai.models.storage import load_weights
+from napari_atomai.predictors.detect import detecting
 from napari_atomai.predictors.engines import engine_for
-from napari_atomai.predictors.scale import Scale, find_scale, resized, true_zoom
+from napari_atomai.predictors.finder import finder_for
+from napari_atomai.predictors.scale import Scale, find_scale, resized, true_zoom, try_scale
 from napari_atomai.prepare.normalise import finite
 from napari_atomai.simulate.imaging import Columns, Conditions, draw, expose
-from napari_atomai.simulate.lattices import PROTOTYPES
+from napari_atomai.simulate.lattices import PROTOTYPES, Lattice
 
 
 def scale_of(image: np.ndarray) -> Scale:
@@ -51,3 +53,51 @@ def test_the_spacing_of_a_crystal_is_measured(name: str, spacing: float) -> None
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_gives_little_confidence(seed: int) -> None:
     assert scale_of(np.random.default_rng(seed).normal(size=(160, 160))).confidence < 0.5
+
+
+def two_sublattices(dose: float) -> tuple[np.ndarray, np.ndarray]:
+    """A noisy crystal whose second columns are 0.4 times as bright, wide against their distance."""
+    rng = np.random.default_rng(3)
+    shape, gap = (360, 360), 10.24
+    lattice = Lattice(2**0.5 * gap * np.eye(2), np.array([[0, 0], [0.5, 0.5]]), np.array([1.0, 0.4]))
+    where, sites = lattice.tile(shape, 0.12, 2 * gap)
+    where = where + rng.normal(0, 0.3, where.shape)
+    columns = Columns(where, lattice.amplitudes[sites], np.full((len(where), 2), 1.8))
+    image = rng.poisson(dose * (draw(columns, shape) + 0.15)).astype(float)
+    inner = ((where > 8) & (where < np.array(shape) - 9)).all(axis=1)
+    return image, where[inner]
+
+
+@pytest.mark.parametrize("dose", [3, 10])
+def test_hollows_of_a_noisy_crystal_are_not_taken_for_atoms_at_the_zoom_that_is_found(dose: float) -> None:
+    image, where = two_sublattices(dose)
+    finder = finder_for(load_weights("atoms"))
+    scale = scale_of(image)
+    seen = finish(detecting(finder, finite(image), scale.zoom))
+    found = seen.peaks.positions[seen.peaks.scores >= 0.5]
+    found = found[((found > 8) & (found < np.array(image.shape) - 9)).all(axis=1)]
+    assert len(found) == pytest.approx(len(where), rel=0.01)
+
+
+def test_a_sublattice_seen_well_is_not_preferred_to_all_columns() -> None:
+    image = two_sublattices(100)[0]
+    scale = scale_of(image)
+    assert scale.spacing == pytest.approx(10.24, rel=0.08)
+    assert 0.6 * 13 < scale.zoom * 10.24 < 1.6 * 13
+
+
+def test_the_doubt_of_a_clear_crystal_is_less_than_that_of_a_faint_one() -> None:
+    weights = load_weights("atoms")
+    clear, faint = (
+        try_scale(engine_for(weights), weights.card, finite(two_sublattices(dose)[0]), 1.2)
+        for dose in (100.0, 1.5)
+    )
+    assert clear.doubt + 2 * clear.doubt_sd < faint.doubt
+    assert 0 <= clear.doubt < 0.1
+
+
+def test_noise_has_no_doubt_to_compare() -> None:
+    weights = load_weights("atoms")
+    scale = try_scale(engine_for(weights), weights.card, np.zeros((64, 64), np.float32), 1.0)
+    assert scale.confidence == 0
+    assert scale.doubt == float("inf")
