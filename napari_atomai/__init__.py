@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_atomai.data.recipe import FindAtoms, RefineAtoms
     from napari_atomai.data.spectrum import Spectrum
     from napari_atomai.files.reading import read, read_all
+    from napari_atomai.models import load_model
     from napari_atomai.workflow.find import find_atoms
     from napari_atomai.workflow.segment import segment
 
@@ -27,6 +28,7 @@ _HOMES = {
     "aseutils": "napari_atomai.aseutils",
     "find_atoms": "napari_atomai.workflow.find",
     "graphx": "napari_atomai.graphx",
+    "load_model": "napari_atomai.models",
     "models": "napari_atomai.models",
     "nets": "napari_atomai.nets",
     "predictors": "napari_atomai.predictors",
@@ -49,6 +51,7 @@ __all__ = [
     "aseutils",
     "find_atoms",
     "graphx",
+    "load_model",
     "models",
     "nets",
     "predictors",

@@ -39,7 +39,7 @@ def add(parser: Any) -> None:
     flag("--model", metavar="PATH", required=True, help=".safetensors or AtomAI's .tar")
     flag("--out", metavar="DIR", type=Path, required=True, help="folder for the results; made if needed")
     flag("--threshold", metavar="P", type=float, help="lowest probability of an object, 0.05 to 0.99")
-    flag("--zoom", metavar="N", type=float, help="brings atoms to the spacing the net was trained at")
+    flag("--zoom", metavar="N", type=float, help="size at which the net sees it; else as in training")
     flag("--contrast", choices=("bright", "dark"), help="whether atoms are bright or dark, to refine them")
     flag("--refine", choices=words.METHODS, help="how positions are refined on the raw pixels")
     flag("--pixel-size", metavar="NM", type=float, help="size of a pixel in nm, in place of the file's")

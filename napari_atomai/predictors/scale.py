@@ -35,7 +35,9 @@ LATTICE = 0.5
 _ENLARGED = 1.5
 _PART = 256
 _FAVOURITES = 2
-_SURE = 0.35
+SURE = 0.35
+"""Score from which on something seen counts as an atom while a scale is looked for."""
+
 _FEWEST, _FEW = 4, 6
 _LONE = 0.4
 
@@ -177,30 +179,43 @@ def _zooms(card: ModelCard, shape: tuple[int, ...]) -> list[float]:
 
 def try_scale(engine: Engine, card: ModelCard, image: Picture, zoom: float) -> Scale:
     """Look at parts of an image under one zoom, and say how sure the net is that it fits."""
-    seen, scores, gaps = [], [], []
+    scores, gaps = [], []
     for part in _parts(image, zoom):
         stack = channels(resized(part, zoom))
         probability = _whole(engine, stack)
         peaks = find_peaks(probability, min_distance=0.35 * card.spacing_best)
-        sure = peaks.scores >= _SURE
-        seen.append(peaks.scores)
-        scores.append(peaks.scores[sure])
-        gaps.append(nearest_distances(peaks.positions[sure]))
-    score, gap = np.concatenate(scores), np.concatenate(gaps)
-    gap = gap[np.isfinite(gap)]
+        scores.append(peaks.scores)
+        gaps.append(nearest_distances(peaks.positions[peaks.scores >= SURE]))
+    return scale_of(np.concatenate(scores), np.concatenate(gaps), zoom, card.spacing_best)
+
+
+def scale_of(scores: NDArray[np.float64], gaps: NDArray[np.float64], zoom: float, best: float) -> Scale:
+    """Say how well a zoom suits a net, by what the net saw.
+
+    Parameters
+    ----------
+    scores : array
+        Of all that it saw.
+    gaps : array
+        Distances from each atom with a score of at least `SURE` to its nearest neighbour, in the pixels that
+        the net saw.
+    zoom, best : float
+        The zoom, and the spacing that the net knows best.
+    """
+    score, gap = scores[scores >= SURE], gaps[np.isfinite(gaps)]
     if len(score) == 0:
         return Scale(zoom, float("nan"), 0.0)
     if len(gap) < _FEWEST:
         # A few lone atoms have no spacing: believed only when no scale shows more of them.
-        return Scale(zoom, card.spacing_best / zoom, _LONE * float(score.mean()) ** 2)
+        return Scale(zoom, best / zoom, _LONE * float(score.mean()) ** 2)
     spacing = float(np.median(gap))
     if spacing < FINEST_SPACING * zoom:
         return Scale(zoom, float("nan"), 0.0)  # grains of noise, enlarged
-    octaves = np.log2(spacing / card.spacing_best)
+    octaves = np.log2(spacing / best)
     regular = float(np.mean(np.abs(np.log2(gap / spacing)) < 0.35))
     many = len(gap) / (len(gap) + _FEW)  # a handful of blobs may be regular by chance
     confidence = float(score.mean()) * regular * many * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
-    return Scale(zoom, spacing / zoom, confidence, *_doubt(np.concatenate(seen)))
+    return Scale(zoom, spacing / zoom, confidence, *_doubt(scores))
 
 
 def _doubt(scores: NDArray[np.float64]) -> tuple[float, float]:

@@ -21,11 +21,13 @@ from napari_atomai.locate.centres import Peaks
 from napari_atomai.locate.neighbours import nearest_distances
 from napari_atomai.models.coordinates import atoms_of
 from napari_atomai.predictors.agreement import matched
+from napari_atomai.predictors.scale import Scale
 from napari_atomai.workflow.checks import check_image, check_zoom
 from napari_atomai.workflow.find import Found, as_image
 from napari_atomai.workflow.measure import measured
 from napari_atomai.workflow.record import new_record
 from napari_atomai.workflow.segment_model import OpenModel
+from napari_atomai.workflow.segment_zoom import choose_zoom
 
 if TYPE_CHECKING:  # they bring torch
     from napari_atomai.models.segmentor import Segmentor
@@ -121,7 +123,7 @@ def segment(
     pixel_size: float | tuple[float, float] | None = None,
     threshold: float = 0.5,
     *,
-    zoom: float = 1.0,
+    zoom: float = 0.0,
     contrast: Literal["bright", "dark"] = "bright",
     refine: Literal["gaussian", "centre of mass", "none"] = "gaussian",
 ) -> Segmented:
@@ -138,7 +140,8 @@ def segment(
     threshold : float
         Lowest probability that belongs to an object; 0.05 to 0.99.
     zoom : float
-        Size at which the net sees the image, 0.05 to 20; maps and atoms are those of the image as given.
+        Size at which the net sees the image, 0.05 to 20; maps and atoms are those of the image as given. 0: so
+        that atoms lie as far apart as in the net's training, where that is known.
     contrast : {"bright", "dark"}
         Of the atoms, for the refinement.
     refine : {"gaussian", "centre of mass", "none"}
@@ -183,9 +186,12 @@ def segmenting(
     """
     refine = refine or RefineAtoms()
     check_image(image)
-    check_zoom(image, recipe.zoom)
     yield Progress(0, 0, "opening the model")
     net = OpenModel(recipe.model if model is None else model)
+    scale, note = Scale(recipe.zoom, float("nan"), 1.0), ""
+    if not recipe.zoom:
+        scale, note = yield from choose_zoom(net, np.asarray(image.frame(0)))
+    check_zoom(image, scale.zoom)
     parts: list[Atoms] = []
     maps: list[Maps] = []
     spreads: list[Maps] = []
@@ -193,12 +199,12 @@ def segmenting(
     for index in range(image.n_frames):
         pixels = np.asarray(image.frame(index))
         incomplete += not np.isfinite(pixels).all()
-        seen, spread = yield from _counted(net.seen(pixels, recipe.zoom), index, image.n_frames)
+        seen, spread = yield from _counted(net.seen(pixels, scale.zoom), index, image.n_frames)
         maps.append(seen)
         spreads += [] if spread is None else [spread]
         parts.append(_atoms(image, index, seen, recipe, refine, net.classes))
-    notes = (*image.notes, *_notes(image, incomplete))
-    record = new_record(image, (recipe, refine), net.record, {"zoom": recipe.zoom}, notes)
+    notes = (*image.notes, *_notes(image, incomplete), *filter(None, [note]))
+    record = new_record(image, (recipe, refine), net.record, {"zoom": scale.zoom}, notes)
     whole = np.stack(maps)
     shape = image.shape
     return Segmented(

@@ -24,7 +24,15 @@ Maps = NDArray[np.float32]
 
 
 class OpenModel:
-    """A Segmentor or an ensemble, however it was given."""
+    """A Segmentor or an ensemble, however it was given.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        Their names.
+    spacing : float
+        How far apart atoms were in its training, in pixels; 0 where that is not known.
+    """
 
     def __init__(self, model: Any) -> None:
         model, self.record = _opened(model) if isinstance(model, str) else (model, _in_memory(model))
@@ -35,10 +43,13 @@ class OpenModel:
         self.predictor: SegPredictor | EnsemblePredictor
         if self.single:
             self.classes = tuple(model.class_names)
+            self.spacing = float(model.trainer.spacing)
             self.predictor = SegPredictor(model.net, scaling=model.scaling, channels=model.trainer.channels)
         else:
             self.predictor = EnsemblePredictor(model.net, model)
-            self.classes = tuple(model.card.classes) if model.card is not None else ()
+            card = model.card
+            self.classes = tuple(card.classes) if card is not None else ()
+            self.spacing = card.spacing_best if card is not None and card.spacing_known else 0.0
 
     def seen(self, pixels: NDArray[Any], zoom: float) -> Generator[Progress, None, tuple[Maps, Maps | None]]:
         """Return the maps (y, x, classes) of a frame, and of an ensemble their spread (y, x)."""
