@@ -140,8 +140,8 @@ def segment(
     threshold : float
         Lowest probability that belongs to an object; 0.05 to 0.99.
     zoom : float
-        Size at which the net sees the image, 0.05 to 20; maps and atoms are those of the image as given. 0: so
-        that atoms lie as far apart as in the net's training, where that is known.
+        Size at which the net sees the image, 0.05 to 20; maps and atoms are those of the image as given.
+        0: so that atoms lie as far apart as in the net's training, where that is known.
     contrast : {"bright", "dark"}
         Of the atoms, for the refinement.
     refine : {"gaussian", "centre of mass", "none"}

@@ -32,6 +32,7 @@ def choose_zoom(net: OpenModel, pixels: NDArray[Any]) -> Generator[Progress, Non
     net : OpenModel
         It has to know how far apart atoms were in its training, else the image is taken as it is.
     pixels : array, shape (y, x)
+        One frame.
 
     Returns
     -------
@@ -49,16 +50,16 @@ def choose_zoom(net: OpenModel, pixels: NDArray[Any]) -> Generator[Progress, Non
     surest = max(tried, key=lambda one: one.confidence)
     if surest.confidence < LATTICE:
         return Scale(1.0, float("nan"), surest.confidence), (
-            f"The net sees no lattice at any zoom from {zooms[0]:.2g} to {zooms[-1]:.2g}, so it saw the image "
-            f"as it is. If there is one, give the zoom that brings neighbouring atoms to {best:.3g} pixels, as "
-            "in training."
+            f"The net sees no lattice at any zoom from {zooms[0]:.2g} to {zooms[-1]:.2g}, so it saw the "
+            "image as it is. If there is one, give the zoom that brings neighbouring atoms to "
+            f"{best:.3g} pixels, as in training."
         )
     zoom = best / surest.spacing
     if abs(np.log2(zoom)) < _AS_TRAINED:
         return Scale(1.0, surest.spacing, surest.confidence), ""
     return Scale(zoom, surest.spacing, surest.confidence), (
-        f"The net saw the image at zoom {zoom:.3g}: its atoms are {surest.spacing:.3g} pixels apart, those of "
-        f"the training were {best:.3g}."
+        f"The net saw the image at zoom {zoom:.3g}: its atoms are {surest.spacing:.3g} pixels apart, those "
+        f"of the training were {best:.3g}."
     )
 
 
