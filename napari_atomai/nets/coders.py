@@ -35,16 +35,31 @@ class RingEncoder(nn.Module):
         spread = 1 / math.sqrt(rings)
         self.mixing = nn.Parameter(torch.randn(2, self.orders, rings, hidden) * spread)
         self.head = perceptron(hidden + rings * self.orders, hidden, layers, hidden)
-        self.angles = angles
+        order, points = torch.arange(self.orders)[:, None], 2 * self.orders
+        turn = order * torch.arange(angles) * (2 * math.pi / angles)
+        series = torch.stack([torch.cos(turn), -torch.sin(turn)]) / math.sqrt(angles)
+        self.register_buffer("series", series.flatten(0, 1).T.contiguous(), persistent=False)
+        turn = order * torch.arange(points) * (2 * math.pi / points)
+        twice = torch.where(order == 0, 1.0, 2.0) / math.sqrt(points)
+        circle = torch.stack([twice * torch.cos(turn), -twice * torch.sin(turn)], dim=1)
+        self.register_buffer("circle", circle.flatten(0, 1).T.contiguous(), persistent=False)
+
+    series: torch.Tensor
+    circle: torch.Tensor
 
     def forward(self, rings: torch.Tensor) -> torch.Tensor:
         """Return (n, hidden)."""
-        series = torch.fft.rfft(rings.float())[..., : self.orders] / math.sqrt(self.angles)
-        mixing = torch.complex(self.mixing[0], self.mixing[1])
-        mixed = torch.einsum("nrm,mrk->nkm", series, mixing)
-        circle = torch.fft.irfft(mixed, n=2 * self.orders, norm="ortho")
-        pooled = nn.functional.gelu(circle).mean(dim=2)
-        result: torch.Tensor = self.head(torch.cat([pooled, series.abs().flatten(1)], dim=1))
+        # So short a series, and back, is a product with its cosines and sines: half the time of the library's
+        # transforms and of complex numbers.
+        many, orders = len(rings), self.orders
+        series = (rings.float() @ self.series).reshape(many, -1, 2, orders)
+        real, imaginary = series.permute(2, 3, 0, 1)
+        both = [torch.cat([real, -imaginary], dim=2), torch.cat([imaginary, real], dim=2)]
+        mixed = torch.bmm(torch.cat(both, dim=1), torch.cat([*self.mixing], dim=1))
+        circle = self.circle @ mixed.reshape(2 * orders, -1)
+        pooled = nn.functional.gelu(circle).mean(dim=0).reshape(many, -1)
+        size = (real.square() + imaginary.square()).sqrt().permute(1, 2, 0).flatten(1)
+        result: torch.Tensor = self.head(torch.cat([pooled, size], dim=1))
         return result
 
 
@@ -57,6 +72,20 @@ class FlatEncoder(nn.Module):
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
         """Return (n, hidden)."""
+        result: torch.Tensor = self.head(patches.flatten(1))
+        return result
+
+
+class FlatGlance(nn.Module):
+    """A first look at where motifs lie: a perceptron on patches of half the size."""
+
+    def __init__(self, size: Size, hidden: int = 64) -> None:
+        super().__init__()
+        pixels = math.prod((each + 1) // 2 for each in size)
+        self.head = perceptron(pixels, hidden, 2, 2, open_end=True)
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return (n, 2): row and column, in widths of the prior."""
         result: torch.Tensor = self.head(patches.flatten(1))
         return result
 

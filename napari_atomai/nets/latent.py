@@ -23,6 +23,7 @@ from napari_atomai.nets.coders import (
     ConvolutionalEncoder,
     FlatDecoder,
     FlatEncoder,
+    FlatGlance,
     RingEncoder,
     SpatialDecoder,
 )
@@ -33,7 +34,8 @@ from napari_atomai.nets.pose import (
     Pose,
     Prior,
     Size,
-    find_pose,
+    find_shift,
+    find_turn,
     halved,
     into_canvas,
     out_of_canvas,
@@ -77,10 +79,30 @@ class Terms(NamedTuple):
     """Of the discrete ones."""
     kl_pose: torch.Tensor
     """Of the angle."""
+    glance: torch.Tensor
+    """Squares of what the first look at the shift is off, over twice the variance of its prior."""
 
     def stacked(self) -> torch.Tensor:
-        """Return one tensor (n, 5)."""
+        """Return one tensor (n, 6)."""
         return torch.stack(list(self), dim=1)
+
+
+class Look(NamedTuple):
+    """A look at patches."""
+
+    pose: Pose
+    """In which the encoder took them to lie."""
+    seen: torch.Tensor
+    """What it saw: rings, or the patches taken back."""
+    small: torch.Tensor | None = None
+    """The patches at half their size, where shifts need not be found to the last."""
+
+    def repeated(self, count: int) -> Look:
+        """Return the same, so many times, one round after the other."""
+        if count == 1:
+            return self
+        small = None if self.small is None else self.small.repeat(count, 1, 1)
+        return Look(self.pose.repeated(count), self.seen.repeat(count, 1, 1), small)
 
 
 class Fit(NamedTuple):
@@ -176,7 +198,7 @@ class LatentNet(nn.Module):
         self.size: Size = (1, self.in_dim[0]) if len(self.in_dim) == 1 else (self.in_dim[0], self.in_dim[1])
         self.prior = _prior(self.size, self.invariances, rotation_prior, translation_prior, scale_prior)
         self.canvas_size = _canvas(self.size, self.prior)
-        self.polar, self.coarse = Polar(self.size), Polar((self.size[0] // 2, self.size[1] // 2), angles=32)
+        self.polar = Polar(self.size)
         kind = encoder or ("rings" if "rotation" in self.invariances else "mlp")
         self.encoder: nn.Module = (
             RingEncoder(len(self.polar.radii), self.polar.angles, hidden, layers_encoder)
@@ -185,6 +207,7 @@ class LatentNet(nn.Module):
         )
         self.of_rings = kind == "rings"
         self.head = nn.Linear(hidden, 2 * latent_dim)
+        self.glance = FlatGlance(self.size) if any(self.prior.shift) else None
         inputs = latent_dim + (classes if classes > 1 else 0) + labels
         self.decoder = DECODERS[decoder](inputs, self.canvas_size, hidden, layers_decoder)
         self.register_buffer("offset", torch.zeros(()))
@@ -217,7 +240,7 @@ class LatentNet(nn.Module):
         return (patches * self.scale + self.offset).reshape(-1, *self.in_dim)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what the training makes small (`Terms`), shape (n, 5).
+        """Return what the training makes small (`Terms`), shape (n, 6).
 
         Parameters
         ----------
@@ -226,13 +249,15 @@ class LatentNet(nn.Module):
         """
         pixels = math.prod(self.size)
         patches, labels = x[:, :pixels].reshape(-1, *self.size), x[:, pixels:]
-        first = self._first_fit(patches, labels, 1)
-        mean, log_variance = self._looked(patches, _best_pose(first, patches))
+        small = halved(patches) if self.glance is not None else None
+        start = self._glanced(patches, small)
+        seen = self._seen(patches, start.detached())
+        mean, log_variance = self._latents(seen)
         z = mean
         if self.training:
             z = mean + torch.randn_like(mean) * torch.exp(log_variance / 2)
             self.seen += 1
-        fit = self._fitted(patches, labels, z, first)
+        fit = self._fitted(patches, labels, z, Look(start.detached(), seen, small))
         # The posterior of the classes is where their sum is lowest, so no gradient goes through it.
         share = self._shares(fit.misfit.detach())
         terms = Terms(
@@ -241,6 +266,7 @@ class LatentNet(nn.Module):
             kl=0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1),
             kl_classes=(share * torch.log(share.clamp(min=1e-12) * self.classes)).sum(dim=1),
             kl_pose=(share * fit.kl).sum(dim=1),
+            glance=self._missed(start, _best_pose(fit, patches)),
         )
         if self.training:
             self._hear(terms.error)
@@ -256,9 +282,15 @@ class LatentNet(nn.Module):
         labels : tensor, shape (n, labels)
             Ones and zeros.
         """
-        first = self._first_fit(patches, labels, 1)
-        mean, log_variance = self._looked(patches, _best_pose(first, patches))
-        fit = self._fitted(patches, labels, mean, first)
+        small = halved(patches) if self.glance is not None else None
+        pose = self._glanced(patches, small)
+        if self._needs_pose:
+            seen = self._seen(patches, pose)
+            first = self._fitted(patches, labels, self._latents(seen)[0], Look(pose, seen, small))
+            pose = _best_pose(first, patches)
+        seen = self._seen(patches, pose)
+        mean, log_variance = self._latents(seen)
+        fit = self._fitted(patches, labels, mean, Look(pose, seen))
         return Found(
             mean[:, self.order],
             log_variance[:, self.order],
@@ -292,25 +324,33 @@ class LatentNet(nn.Module):
             z = torch.zeros_like(z)
         return torch.cat([z, *([classes] if self.classes > 1 else []), labels], dim=1)
 
-    @torch.no_grad()
-    def _first_fit(self, patches: torch.Tensor, labels: torch.Tensor, looks: int) -> Fit | None:
-        """Return a fit, if the encoder has to know how patches lie before it can tell what is in them."""
-        if not self.invariances or self._blind_to_pose:
-            return None
-        fit = None
-        for _ in range(looks):
-            fit = self._fitted(patches, labels, self._looked(patches, _best_pose(fit, patches))[0], fit)
-        return fit
-
     @property
-    def _blind_to_pose(self) -> bool:
-        return self.of_rings and self.invariances == ("rotation",)
+    def _needs_pose(self) -> bool:
+        """Tell whether the encoder has to know how patches lie before it can tell what is in them."""
+        return bool(self.invariances) and not (self.of_rings and self.invariances == ("rotation",))
 
-    def _looked(self, patches: torch.Tensor, pose: Pose) -> tuple[torch.Tensor, torch.Tensor]:
+    def _glanced(self, patches: torch.Tensor, small: torch.Tensor | None) -> Pose:
+        """Return where the search for poses begins: a first look at patches of half the size.
+
+        It is learned from what was found afterwards.
+        """
+        none = Pose.none(patches)
+        if self.glance is None or small is None:
+            return none
+        return none._replace(shift=self.glance(small) * patches.new_tensor(self.prior.shift))
+
+    def _missed(self, start: Pose, found: Pose) -> torch.Tensor:
+        off = (start.shift - found.shift) / self.prior.widths(start.shift)
+        return off.square().sum(dim=1) / 2
+
+    def _seen(self, patches: torch.Tensor, pose: Pose) -> torch.Tensor:
+        """Return what the encoder looks at."""
         if self.of_rings:
-            seen = self.polar.of(patches, pose)
-        else:
-            seen = take_back(patches, pose) if self.invariances else patches
+            return self.polar.of(patches, pose)
+        return take_back(patches, pose) if self.invariances else patches
+
+    def _latents(self, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return their means and the logarithms of their variances."""
         mean, log_variance = self.head(self.encoder(seen)).chunk(2, dim=1)
         return mean, log_variance.clamp(-12, 4)
 
@@ -319,41 +359,42 @@ class LatentNet(nn.Module):
         patches: torch.Tensor,
         labels: torch.Tensor,
         z: torch.Tensor,
-        before: Fit | None = None,
+        look: Look,
     ) -> Fit:
-        """Return how well each class fits in its best pose, looked for about that of a fit before."""
+        """Return how well each class fits in its best pose, looked for about that of a look before."""
         count = self.classes
         states = torch.eye(count, device=z.device).repeat_interleave(len(z), dim=0)
         canvas = self.decoder(self._inputs(z.repeat(count, 1), states, labels.repeat(count, 1)))
-        wide = patches.repeat(count, 1, 1)
-        poses = before.poses if before is not None else Pose.none(wide)
-        kl = canvas.new_zeros(len(canvas))
+        every, look = patches.repeat(count, 1, 1), look.repeated(count)
+        poses, kl = look.pose, canvas.new_zeros(len(canvas))
         if self.invariances:
             with torch.no_grad():
-                seen = self._brightness(canvas.detach())
-                poses, kl = self._posed(wide, seen, poses, wide=before is None)
+                poses, kl = self._posed(every, self._brightness(canvas.detach()), look)
         if self.training and any(self.prior.shift) and torch.is_grad_enabled():
             share = canvas.new_ones(1, len(z), 1)
             if count > 1:
-                misfit = self._misfit(wide, canvas.detach(), poses)[0].reshape(count, -1)
+                misfit = self._misfit(every, canvas.detach(), poses)[0].reshape(count, -1)
                 share = self._shares(misfit.T).T.reshape(count, -1, 1)
-            misfit, error = self._misfit(wide, canvas, _centred(z.detach(), poses, share))
+            misfit, error = self._misfit(every, canvas, _centred(z.detach(), poses, share))
         else:
-            misfit, error = self._misfit(wide, canvas, poses)
+            misfit, error = self._misfit(every, canvas, poses)
         shape = (count, len(z))
         return Fit(misfit.reshape(shape).T, error.reshape(shape).T, kl.reshape(shape).T, poses)
 
-    def _posed(
-        self, patches: torch.Tensor, canvas: torch.Tensor, start: Pose, *, wide: bool
-    ) -> tuple[Pose, torch.Tensor]:
+    def _posed(self, patches: torch.Tensor, canvas: torch.Tensor, look: Look) -> tuple[Pose, torch.Tensor]:
         """Return the most likely pose of each canvas in its patch, and what the patch says of the angle."""
-        if wide and any(self.prior.shift) and min(self.size) >= _FINE:
-            # Where a motif lies at all is seen at half the size, in a quarter of the time.
-            patches, canvas = halved(patches), halved(canvas)
-            belief = Belief(self.prior.halved(), self.noise / 4, wide)
-            pose, kl = find_pose(patches, canvas, start.halved(), self.coarse, belief)
-            return pose.doubled(), kl
-        return find_pose(patches, canvas, start, self.polar, Belief(self.prior, self.noise, wide))
+        pose, kl, belief = look.pose, patches.new_zeros(len(patches)), Belief(self.prior, self.noise)
+        if self.prior.angle or self.prior.scale:
+            rings = look.seen if self.of_rings and not self.prior.scale else None
+            pose, kl = find_turn(patches, canvas, pose, self.polar, belief, rings)
+        if any(self.prior.shift):
+            if look.small is not None and min(self.size) >= _FINE:
+                # To learn from, half the size will do, in a third of the time.
+                half = belief.halved()
+                pose = find_shift(look.small, halved(canvas), pose.halved(), half).doubled()
+            else:
+                pose = find_shift(patches, canvas, pose, belief)
+        return pose, kl
 
     def _misfit(
         self, patches: torch.Tensor, canvas: torch.Tensor, pose: Pose
@@ -389,10 +430,8 @@ class LatentNet(nn.Module):
         self.noise.copy_((keep * self.noise + (1 - keep) * error.mean()).clamp(min=_LEAST_NOISE))
 
 
-def _best_pose(fit: Fit | None, patches: torch.Tensor) -> Pose:
-    """Return the pose of the class that fits each patch best; where there is no fit yet, none."""
-    if fit is None:
-        return Pose.none(patches)
+def _best_pose(fit: Fit, patches: torch.Tensor) -> Pose:
+    """Return the pose of the class that fits each patch best."""
     many = torch.arange(len(patches), device=patches.device)
     best = fit.misfit.argmin(dim=1) * len(patches) + many
     return Pose(*(each[best] for each in fit.poses))
@@ -439,7 +478,7 @@ def _canvas(size: Size, prior: Prior) -> Size:
         return size
     reach = prior.reach
     if prior.angle:
-        side = math.ceil(math.hypot(*size) + max(reach))
+        side = 2 * math.ceil((math.hypot(*size) + max(reach)) / 2)  # even: quicker to halve
         return side, side
     return size[0] + 2 * reach[0], size[1] + 2 * reach[1]
 

@@ -16,14 +16,13 @@ import math
 from typing import NamedTuple
 
 import torch
+from scipy.fft import next_fast_len
 from torch.nn import functional
 
 Size = tuple[int, int]
 
 _FINER = 2
 """Angles at which the correlation is looked at, for each that was sampled."""
-_CENTRES = ((0.0, 0.0), (1.3, 0.0), (-1.3, 0.0), (0.0, 1.3), (0.0, -1.3))
-"""In widths of the prior of the shift: from one of them the search for angle and shift finds its way."""
 
 
 class Pose(NamedTuple):
@@ -38,6 +37,10 @@ class Pose(NamedTuple):
         """Return that of patches that lie as the canvas does."""
         zeros = like.new_zeros(len(like))
         return cls(zeros, like.new_zeros(len(like), 2), torch.ones_like(zeros))
+
+    def detached(self) -> Pose:
+        """Return the same, apart from what it was computed from."""
+        return Pose(*(each.detach() for each in self))
 
     def repeated(self, count: int) -> Pose:
         """Return all poses so many times, one round after the other."""
@@ -79,17 +82,13 @@ class Prior(NamedTuple):
         """Return that of patches of half the size."""
         return self._replace(shift=(self.shift[0] / 2, self.shift[1] / 2))
 
-    def steps(self, like: torch.Tensor, wide: bool) -> list[torch.Tensor]:
-        """Return the shifts (2,) about a first guess that are tried as centres."""
-        if not (wide and any(self.shift)):
-            return [like.new_zeros(2)]
-        return [like.new_tensor(step) * like.new_tensor(self.shift) for step in _CENTRES]
+    def widths(self, like: torch.Tensor) -> torch.Tensor:
+        """Return the width of the prior of shifts (2,), infinite where they do not vary."""
+        return like.new_tensor([each or math.inf for each in self.shift])
 
-    def log_of(self, shift: torch.Tensor, log: float) -> torch.Tensor:
-        """Return the logarithm of the prior of shifts (n, 2) and a scale's logarithm, up to a constant."""
-        width = shift.new_tensor([each or math.inf for each in self.shift])
-        believed = -0.5 * (shift / width).square().sum(dim=1)
-        return believed - (0.5 * (log / self.scale) ** 2 if self.scale else 0.0)
+    def log_of(self, log: float) -> float:
+        """Return the logarithm of the prior of a scale, given by its logarithm, up to a constant."""
+        return -0.5 * (log / self.scale) ** 2 if self.scale else 0.0
 
     def scales(self) -> list[float]:
         """Return the logarithms of the scales that are looked at."""
@@ -126,13 +125,14 @@ class Belief(NamedTuple):
     prior : Prior
     noise : tensor, shape ()
         Variance of a pixel.
-    wide : bool
-        Whether nothing is known of the shift yet.
     """
 
     prior: Prior
     noise: torch.Tensor
-    wide: bool = True
+
+    def halved(self) -> Belief:
+        """Return that of patches of half the size."""
+        return Belief(self.prior.halved(), self.noise / 4)
 
 
 class Polar:
@@ -192,35 +192,21 @@ class Polar:
 
 
 def halved(images: torch.Tensor) -> torch.Tensor:
-    """Return images (n, rows, columns) at half their size; of an odd number the outer ones count double."""
-    odd = [size % 2 for size in _size(images)]
-    if any(odd):
-        images = functional.pad(images[:, None], (0, odd[1], 0, odd[0]), mode="replicate")[:, 0]
-    return functional.avg_pool2d(images[:, None], 2)[:, 0]
-
-
-def find_pose(
-    patches: torch.Tensor, canvas: torch.Tensor, start: Pose, polar: Polar, belief: Belief
-) -> tuple[Pose, torch.Tensor]:
-    """Return the most likely poses, looked for about `start`, and what a patch says of its angle.
-
-    See `find_turn` for parameters and results.
-    """
-    pose, kl = start, patches.new_zeros(len(patches))
-    if belief.prior.angle or belief.prior.scale:
-        pose, kl = find_turn(patches, canvas, start, polar, belief)
-    if any(belief.prior.shift):
-        pose = find_shift(patches, canvas, pose, belief)
-    return pose, kl
+    """Return images (n, rows, columns) at half their size, about the same centre."""
+    return _halved_rows(_halved_rows(images).mT).mT
 
 
 def find_turn(
-    patches: torch.Tensor, canvas: torch.Tensor, start: Pose, polar: Polar, belief: Belief
+    patches: torch.Tensor,
+    canvas: torch.Tensor,
+    start: Pose,
+    polar: Polar,
+    belief: Belief,
+    rings: torch.Tensor | None = None,
 ) -> tuple[Pose, torch.Tensor]:
     """Return poses with the most likely angle and scale, and how much the patch says of the angle.
 
-    The centre of the rings matters: they are laid about the shift of `start` and, in a wide search, about
-    places around it; the shift of the best of them is returned.
+    The centre of the rings matters: they are laid about the shift of `start`, which is kept.
 
     Parameters
     ----------
@@ -231,7 +217,9 @@ def find_turn(
     polar : Polar
         The rings.
     belief : Belief
-        Prior, noise, and how wide the search is.
+        Prior and noise.
+    rings : tensor, shape (n, rings, angles), optional
+        Of the patches at their own scale, if they were sampled before.
 
     Returns
     -------
@@ -239,29 +227,30 @@ def find_turn(
     kl : tensor, shape (n,)
         Kullback-Leibler divergence of the angle's posterior from its prior, in nats.
     """
-    prior, noise, wide = belief
+    prior, noise = belief
     level = canvas.mean(dim=(1, 2), keepdim=True)
-    motif, logs = polar.of(canvas - level), prior.scales()
-    shifts = [start.shift + step for step in prior.steps(start.shift, wide)]
+    motif, logs = polar.of(canvas) - level, prior.scales()
     tried = []
-    for shift in shifts:
-        for log in logs:
-            scale = torch.full_like(start.scale, math.exp(log))
-            rings = polar.of(patches - level, Pose(start.angle, shift, scale))
-            # All are compared over the same part of the canvas, so in pixels of the canvas.
-            likelihood = (polar.overlap(rings, motif) - polar.energy(rings)[:, None] / 2) / noise
-            tried.append(likelihood + prior.log_of(shift, log)[:, None])
+    for log in logs:
+        if rings is None or log:
+            seen = (
+                polar.of(patches, start._replace(scale=torch.full_like(start.scale, math.exp(log)))) - level
+            )
+        else:
+            seen = rings - level
+        # All are compared over the same part of the canvas, so in pixels of the canvas.
+        tried.append(
+            (polar.overlap(seen, motif) - polar.energy(seen)[:, None] / 2) / noise + prior.log_of(log)
+        )
     values = torch.stack(tried, dim=1) + _log_prior(prior.angle, tried[0])
     best = values.flatten(1).argmax(dim=1)
     which, bin_ = best // values.shape[2], best % values.shape[2]
     many = torch.arange(len(values), device=values.device)
     along = values[many, which]
-    first = which - which % len(logs)
-    scales = torch.stack([values[many, first + step, bin_] for step in range(len(logs))], dim=1)
     pose = Pose(
         torch.zeros_like(start.angle) if prior.angle == 0 else _peak_on_circle(along, bin_),
-        torch.stack(shifts)[which // len(logs), many],
-        torch.exp(_peak_on_line(scales, which % len(logs), logs)),
+        start.shift,
+        torch.exp(_peak_on_line(values[many, :, bin_], which, logs)),
     )
     return pose, _learned_of_angle(along, prior.angle)
 
@@ -278,13 +267,14 @@ def find_shift(patches: torch.Tensor, canvas: torch.Tensor, start: Pose, belief:
     belief : Belief
         Prior and noise.
     """
-    prior, noise, _ = belief
+    prior, noise = belief
     (rows, columns), (down, right) = _size(patches), prior.reach
     frame = (rows + 2 * down, columns + 2 * right)
     level = canvas.mean(dim=(1, 2), keepdim=True)
     motif = place(canvas - level, start._replace(shift=torch.zeros_like(start.shift)), frame)
-    spectrum = torch.fft.rfft2(motif) * torch.fft.rfft2(patches - level, s=frame).conj()
-    overlap = torch.fft.irfft2(spectrum, s=frame)[:, : 2 * down + 1, : 2 * right + 1]
+    quick = [next_fast_len(length, real=True) for length in frame]  # others take up to three times as long
+    spectrum = torch.fft.rfft2(motif, s=quick) * torch.fft.rfft2(patches - level, s=quick).conj()
+    overlap = torch.fft.irfft2(spectrum, s=quick)[:, : 2 * down + 1, : 2 * right + 1]
     energy = _sums(motif.square(), (rows, columns))
     lags = [torch.arange(-reach, reach + 1, device=patches.device) for reach in (down, right)]
     believed = sum(
@@ -303,6 +293,14 @@ def find_shift(patches: torch.Tensor, canvas: torch.Tensor, start: Pose, belief:
         for line, at, reach in zip(along, (row, column), (down, right), strict=True)
     ]
     return start._replace(shift=torch.stack(shift, dim=1))
+
+
+def _halved_rows(images: torch.Tensor) -> torch.Tensor:
+    if images.shape[1] % 2 == 0:
+        return (images[:, ::2] + images[:, 1::2]) / 2
+    # Every second one is kept, with half of each of its neighbours: else the centre would move.
+    wide = torch.cat([images[:, :1], images, images[:, -1:]], dim=1)
+    return wide[:, 1:-1:2] / 2 + (wide[:, :-2:2] + wide[:, 2::2]) / 4
 
 
 def _size(patches: torch.Tensor) -> Size:

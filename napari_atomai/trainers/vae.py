@@ -131,7 +131,7 @@ class Elbo:
         self.continuous, self.discrete = continuous, discrete
 
     def __call__(self, result: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Return the mean over patches of what the net gives (n, 5); the target is in it."""
+        """Return the mean over patches of what the net gives (n, 6); the target is in it."""
         del target
         terms, cycle = Terms(*result.unbind(dim=1)), float(self.net.seen) / self.per_cycle
         kl, kl_classes = terms.kl.mean(), terms.kl_classes.mean()
@@ -139,7 +139,7 @@ class Elbo:
             kl = self.continuous.cost(kl, cycle)
         if self.discrete is not None:
             kl_classes = self.discrete.cost(kl_classes, cycle)
-        return terms.misfit.mean() + kl + kl_classes + terms.kl_pose.mean()
+        return terms.misfit.mean() + kl + kl_classes + terms.kl_pose.mean() + terms.glance.mean()
 
 
 class Explained:

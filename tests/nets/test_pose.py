@@ -15,6 +15,7 @@ from napari_atomai.nets.pose import (  # noqa: E402
     Prior,
     find_shift,
     find_turn,
+    halved,
     into_canvas,
     out_of_canvas,
     place,
@@ -97,16 +98,39 @@ def test_poses_are_found_in_noise_over_the_whole_circle(shift: float, scale: flo
     truth, prior = poses(60, shift, scale), Prior(math.inf, (shift, shift), scale)
     canvas = motif().expand(60, 57, 57)
     patches = place(canvas, truth, (32, 32)) + 0.2 * random(60, 32, 32, seed=5)
-    pose, noise = Pose.none(patches), torch.tensor(0.04)
-    for look in range(3):
-        pose, kl = find_turn(patches, canvas, pose, Polar((32, 32)), Belief(prior, noise, look == 0))
+    belief, polar = Belief(prior, torch.tensor(0.04)), Polar((32, 32))
+    pose = Pose.none(patches)._replace(
+        shift=truth.shift + 0.5 * shift * random(60, 2, seed=6)
+    )  # a first look
+    for _ in range(3):
+        pose, kl = find_turn(patches, canvas, pose, polar, belief)
         if shift:
-            pose = find_shift(patches, canvas, pose, Belief(prior, noise))
+            pose = find_shift(patches, canvas, pose, belief)
     assert off_circle(pose.angle, truth.angle).abs().median() < math.radians(0.8)
     assert off_circle(pose.angle, truth.angle).abs().max() < math.radians(4)
     assert (pose.shift - truth.shift).square().mean().sqrt() < 0.15
     assert (pose.scale.log() - truth.scale.log()).square().mean().sqrt() < 0.03
     assert 3 < float(kl.mean()) < 6  # about a hundredth of the circle is left
+
+
+def test_rings_that_were_sampled_before_are_not_sampled_again() -> None:
+    truth, prior = poses(20, 1.0, 0.0), Prior(math.inf, (1.0, 1.0))
+    canvas, polar = motif().expand(20, 57, 57), Polar((32, 32))
+    patches, belief = place(canvas, truth, (32, 32)), Belief(prior, torch.tensor(0.01))
+    anew = find_turn(patches, canvas, truth, polar, belief)
+    given = find_turn(torch.zeros_like(patches), canvas, truth, polar, belief, polar.of(patches, truth))
+    assert torch.allclose(given[0].angle, anew[0].angle, atol=1e-4)
+    assert torch.allclose(given[1], anew[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 31), (1, 96), (1, 95)])
+def test_the_centre_stays_where_it_is_at_half_the_size(size: tuple[int, int]) -> None:
+    row, column = (torch.arange(n) - (n - 1) / 2 for n in size)
+    image = torch.exp(-(row[:, None] ** 2 / 8 + (column - 3) ** 2 / 18))[None]
+    small = halved(image)
+    row, column = (torch.arange(n) - (n - 1) / 2 for n in small.shape[1:])
+    assert float((small[0] * row[:, None]).sum() / small.sum()) == pytest.approx(0, abs=1e-4)
+    assert 2 * float((small[0] * column).sum() / small.sum()) == pytest.approx(3, abs=0.02)
 
 
 def test_a_prior_holds_where_the_patch_says_nothing() -> None:
