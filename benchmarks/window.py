@@ -24,13 +24,18 @@ class Heartbeat:
     def __init__(self) -> None:
         from qtpy.QtCore import QTimer
 
-        self.beats: list[float] = []
+        self.beats: list[tuple[float, float]] = []
         self.timer = QTimer()
         self.timer.setInterval(5)
-        self.timer.timeout.connect(lambda: self.beats.append(time.perf_counter()))
+        self.timer.timeout.connect(lambda: self.beats.append((time.perf_counter(), time.thread_time())))
 
     def gaps(self) -> np.ndarray:
-        return np.diff(self.beats)
+        return np.diff(self.beats, axis=0)[:, 0]
+
+    def longest(self) -> tuple[float, float]:
+        """The longest gap, and what of it the window's thread worked, in s: all of it on an idle machine."""
+        gaps = np.diff(self.beats, axis=0)
+        return tuple(gaps[np.argmax(gaps[:, 0])].round(2).tolist())
 
 
 def run_once(panel: Any, app: Any) -> dict[str, float]:

@@ -19,8 +19,8 @@ KINDS = (SPATIAL, RECIPROCAL, SPECTRAL, TEMPORAL, CHANNEL, UNKNOWN)
 _ALIASES = {"time": TEMPORAL, "frame": TEMPORAL, "stack": TEMPORAL, "point_cloud": UNKNOWN}
 _DIFFRACTION_ROWS = frozenset({"ky", "v", "qy", "dy"})
 _DIFFRACTION_COLUMNS = frozenset({"kx", "u", "qx", "dx"})
-_ROWS = frozenset({"y", "row", "rows", "height", "slow"}) | _DIFFRACTION_ROWS
-_COLUMNS = frozenset({"x", "col", "cols", "column", "columns", "width", "fast"}) | _DIFFRACTION_COLUMNS
+_ROWS = frozenset({"y", "ry", "row", "rows", "height", "slow"}) | _DIFFRACTION_ROWS
+_COLUMNS = frozenset({"x", "rx", "col", "cols", "column", "columns", "width", "fast"}) | _DIFFRACTION_COLUMNS
 DIFFRACTION = _DIFFRACTION_ROWS | _DIFFRACTION_COLUMNS
 """Names of rows and columns of a diffraction pattern, in small letters."""
 

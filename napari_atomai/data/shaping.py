@@ -30,6 +30,9 @@ Where ``kind`` says that it is an Image or a Spectrum, it is in order, and its a
 
 Axes = list[dict[str, Any]]
 
+_PIXELS_IN_NM = (1e-6, 1e9)
+"""A femtometre to a metre: what lies outside is a slip of units."""
+
 _NAMES = {
     "height": "y",
     "width": "x",
@@ -180,11 +183,16 @@ def _axis(axis: Mapping[str, Any], fallback: str, spatial: bool, notes: list[str
         if scale not in (0.0, 1.0) and np.isfinite(scale):
             notes.append(f"The file gives {scale:.6g} per sample along {name}, but no known unit: not used.")
         return Axis(name)
-    impossible = not np.isfinite(scale) or scale == 0 or (spatial and scale < 0)
-    if impossible:
+    if not np.isfinite(scale) or scale == 0 or (spatial and not is_pixel(scale, unit)):
         notes.append(f"A pixel size of {scale:.6g} {unit} along {name} is not possible: not used.")
         return Axis(name)
-    return Axis(name, scale, offset if np.isfinite(offset) else 0.0, unit)
+    return Axis(name, scale, offset + 0.0 if np.isfinite(offset) else 0.0, unit)  # no -0
+
+
+def is_pixel(size: float, unit: str) -> bool:
+    """Tell whether a pixel can be of this size."""
+    smallest, largest = _PIXELS_IN_NM
+    return size > 0 and (unit not in LENGTHS_IN_NM or smallest <= size * LENGTHS_IN_NM[unit] <= largest)
 
 
 def _spacing(axis: Mapping[str, Any]) -> tuple[float, float, bool]:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_atomai.data.image import LENGTHS_IN_NM, UNCALIBRATED, Axis, Image
 from napari_atomai.data.into_sid import title_of
 from napari_atomai.data.layout import KEY, Layout
-from napari_atomai.data.shaping import Part, as_dataset
+from napari_atomai.data.shaping import Part, as_dataset, is_pixel
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.data.units import preferred
 from napari_atomai.errors import BadImage
@@ -160,7 +160,7 @@ def _expected(given: Mapping[str, Any]) -> tuple[str, float, float]:
 
 def _as_a_plane(axes: list[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
     """Rows and columns are calibrated both or not at all, and never backwards."""
-    axes = [_NO_UNIT if scale < 0 else (unit, scale, first) for unit, scale, first in axes]
+    axes = [(unit, scale, first) if is_pixel(scale, unit) else _NO_UNIT for unit, scale, first in axes]
     units = {unit for unit, _, _ in axes}
     mixed = UNCALIBRATED in units and units & set(LENGTHS_IN_NM)
     return [_NO_UNIT] * 2 if mixed else axes

@@ -70,7 +70,6 @@ _PREFERRED: Mapping[str, tuple[str, float]] = MappingProxyType(
         "1/Å": ("1/nm", 10.0),
         "1/µm": ("1/nm", 1e-3),
         "1/mm": ("1/nm", 1e-6),
-        "1/cm": ("1/nm", 1e-7),
         "1/m": ("1/nm", 1e-9),
     }
 )
@@ -124,8 +123,8 @@ def normalise_unit(text: object) -> str:
 def preferred(text: object) -> tuple[str, float]:
     """Return the unit an axis is kept in, and the factor that brings its scale to it.
 
-    Reciprocal lengths go to 1/nm (a scale bar in 1/Å reads "1/kÅ"), centimetres to mm, metres (SI
-    for the programs of scanning probes) to nm.
+    Reciprocal lengths go to 1/nm (a scale bar in 1/Å reads "1/kÅ"), but wavenumbers stay in 1/cm;
+    centimetres go to mm, metres (SI for the programs of scanning probes) to nm.
     """
     unit = normalise_unit(text)
     return _PREFERRED.get(unit, (unit, 1.0))
@@ -143,11 +142,11 @@ def _clean(text: object) -> str:
     if not isinstance(text, str) or len(text) > 40:
         return ""
     # ImageJ writes the six characters \u00B5; NFKC joins the two mu, the two Å and the superscripts.
-    text = re.sub(r"\\u00[bB]5", "µ", text)
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text)
     text = unicodedata.normalize("NFKC", text).replace("μ", "µ").replace("−", "-")
     text = text.replace(r"\AA", "Å").replace(r"\mu", "µ")
     text = re.sub(r"\\(?:mathrm|text|rm)\b", "", text)
-    return re.sub(r"[\s$\\{}\x00]", "", text).strip("[]()")
+    return re.sub(r"[\s_$\\{}\x00]", "", text).strip("[]()")  # NCEM writes [n_m]
 
 
 def _decoded(text: bytes) -> str:

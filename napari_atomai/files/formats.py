@@ -25,6 +25,7 @@ from napari_atomai.files import (
     guard,
     hdf5,
     mrc,
+    ncem,
     pictures,
     sid,
     slabs,
@@ -114,7 +115,7 @@ def _hdf5(path: Path, limits: Limits) -> list[Part]:
     if found.layout == "HyperSpy":
         return _hyperspy(path, lazy)
     if found.layout == "NCEM":
-        return _rsciio("emd", path, lazy=lazy)
+        return _ncem(path, lazy)
     if found.layout == "Velox":
         return _velox(path, lazy, limits)
     if found.layout == "NSID":
@@ -137,6 +138,12 @@ def _hyperspy(path: Path, lazy: bool) -> list[Part]:
             if scanned == [True, True, False] and dataset.shape == part["data"].shape:
                 part["data"] = Stored(dataset, slabs.Turned(dataset), 1)
     return [signals.as_it_was(part) for part in parts]
+
+
+def _ncem(path: Path, lazy: bool) -> list[Part]:
+    parts = _rsciio("emd", path, lazy=lazy)
+    with contextlib.closing(hdf5.opened(path)) as file:
+        return [ncem.by_names(ncem.with_positions(part, file)) for part in parts]
 
 
 def _velox(path: Path, lazy: bool, limits: Limits) -> list[Part]:

@@ -212,7 +212,7 @@ def _outside(path: Path, what: str, target: str) -> CannotRead:
 
 def _like_an_image(dataset: Any) -> bool:
     shape = dataset.shape or ()
-    return dataset.dtype.kind in "buif" and len(shape) >= 2 and min(shape[-2:]) >= _SMALLEST_SIDE
+    return dataset.dtype.kind in "buifc" and len(shape) >= 2 and min(shape[-2:]) >= _SMALLEST_SIDE
 
 
 def _layout(file: Any) -> str:

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,8 @@ from napari_atomai.errors import AtomAIError, BadImage, CannotRead
 from napari_atomai.files import failures, guard
 from napari_atomai.files.formats import READERS, Format
 from napari_atomai.files.guard import Limits
+
+COMPLEX = "Complex numbers: their amplitude and their phase are two datasets."
 
 _LOG = logging.getLogger(__name__)
 _ONE_AT_A_TIME = threading.RLock()  # catching warnings changes the state of the whole process
@@ -173,10 +175,12 @@ def _datasets(
     datasets: list[Image | Spectrum] = []
     left_out: list[BadImage] = []
     load = partial(_in_memory, name=path.name, limits=limits)
+    parts = [shown for part in parts for shown in _real(part)]
     for part in parts:
         source = Source(path, len(datasets), str(part.get("reader", "")), stamp)
         try:
-            datasets.append(as_dataset(part, source, _name(part, path, len(parts)), load))
+            name, take = _name(part, path, len(parts)), part.get("take", _all)
+            datasets.append(as_dataset(part, source, name, partial(_taken, take, load)))
         except CannotRead as error:
             raise CannotRead(f"{path.name}: {error.what}", why=error.why, remedy=error.remedy) from error
         except BadImage as error:  # complex maps beside ordinary ones
@@ -191,14 +195,39 @@ def _datasets(
     return datasets
 
 
+def _real(part: Part) -> list[Part]:
+    """Return a dataset as it is; of complex numbers, which no picture shows, amplitude and phase."""
+    if part["data"].dtype.kind != "c":
+        return [part]
+    metadata = part.get("metadata") or {}
+    general = metadata.get("General") or {}
+    whole = str(general.get("title") or "").strip()
+    halves = []
+    for what, unit, take in (("amplitude", part.get("value_unit"), np.abs), ("phase", "rad", np.angle)):
+        named = {"metadata": {**metadata, "General": {**general, "title": f"{whole} {what}".strip()}}}
+        notes = (*part.get("notes", ()), COMPLEX)
+        halves.append({**part, **named, "notes": notes, "quantity": what, "value_unit": unit, "take": take})
+    return halves
+
+
+def _all(pixels: Any) -> Any:
+    return pixels
+
+
+def _taken(take: Callable[[Any], Any], load: Callable[[Any], Any], pixels: Any) -> Any:
+    return take(load(pixels))
+
+
 def _in_memory(pixels: Any, name: str, limits: Limits) -> Any:
     guard.check_size(name, pixels.shape[-2:], pixels.dtype.itemsize, limits)
     native = native_type(pixels.dtype)
     if pixels.nbytes <= limits.at_once:
         if hasattr(pixels, "compute"):  # dask would leave a pool of threads behind for one small image
             pixels = pixels.compute(scheduler="synchronous")
+        if isinstance(pixels, np.memmap):  # a mapped file that is cut short takes the whole program with it
+            return np.array(pixels, dtype=native, order="C", subok=False)
         return np.ascontiguousarray(np.asarray(pixels), dtype=native)
-    if pixels.dtype == native and not _is_mapped_colour(pixels):
+    if pixels.dtype == native and native.kind != "c" and not _is_mapped_colour(pixels):
         return pixels
     import dask.array as da
 

@@ -84,7 +84,7 @@ def _of_field(tags: Mapping[str, Any], pixels: Mapping[str, Any]) -> dict[str, A
     field = (tags.get("Optics") or {}).get("FullScanFieldOfView") or {}
     width = number(field.get("x"), 0) / max(1.0, float(pixels["width"]))
     height = number(field.get("y"), 0) / max(1.0, float(pixels["height"]))
-    if not (width > 0 and math.isclose(width, height, rel_tol=1e-3)):
+    if not (0 < width < math.inf and math.isclose(width, height, rel_tol=1e-3)):
         return {}
     return {"PixelSize": {"width": width, "height": height}, "PixelUnitX": "m"}
 

@@ -31,6 +31,8 @@ _SPECTRA = 6
 """Spectra along rows and columns that a first look takes."""
 _TAILS = (0.1, 99.9)
 _FLOAT32_SAFE = 1e37
+_FAR = 1e6
+"""Pixels from the origin beyond which napari, drawing in float32, would put points beside their pixels."""
 
 Geometry = dict[str, Any]
 
@@ -49,6 +51,7 @@ def image_layer_data(image: Image) -> tuple[Any, dict[str, Any], str]:
         "source": _source_entry(image),
         "quantity": image.quantity,
         "value_unit": image.value_unit,
+        "far": _far(image),
         "descending": [i for i, axis in enumerate(image.axes[:-2]) if axis.scale < 0],
         "pixel_size_nm": image.pixel_size,
         "calibration": None if image.calibration is None else image.calibration.model_dump(mode="json"),
@@ -65,11 +68,16 @@ def image_layer_data(image: Image) -> tuple[Any, dict[str, Any], str]:
 
 
 def geometry_of_image(image: Image) -> Geometry:
-    """Scale, translate, units and axis labels of an image; nm for lengths, pixel when not calibrated."""
+    """Scale, translate, units and axis labels of an image; nm for lengths, pixel when not calibrated.
+
+    An image that lies too far off to be drawn there, as by the position of the stage, lies at the origin.
+    """
     spatial = [_spatial(axis) for axis in image.axes[-2:]]
     if any(unit == UNCALIBRATED for _, _, unit in spatial):
         # One axis in nm and the other in pixels would cost every layer its scale bar.
         spatial = [(1.0, 0.0, UNCALIBRATED)] * 2
+    if _far(image):
+        spatial = [(scale, 0.0, unit) for scale, _, unit in spatial]
     world = [_leading(axis) for axis in image.axes[:-2]] + spatial
     return {
         "scale": tuple(scale for scale, _, _ in world),
@@ -77,6 +85,13 @@ def geometry_of_image(image: Image) -> Geometry:
         "units": tuple(unit for _, _, unit in world),
         "axis_labels": tuple(axis.name for axis in image.axes),
     }
+
+
+def _far(image: Image) -> list[float]:
+    """Return where (row, column) an image lies that is drawn at the origin instead; nothing for others."""
+    spatial = [_spatial(axis) for axis in image.axes[-2:]]
+    far = any(abs(offset) > _FAR * scale for scale, offset, _ in spatial)
+    return [offset for _, offset, _ in spatial] if far else []
 
 
 def _spatial(axis: Axis) -> tuple[float, float, str]:
@@ -232,9 +247,11 @@ def calibrate(layer: Layer, nm_per_pixel: float | tuple[float, float]) -> None:
 def _axis(layer: Layer, index: int, ndim: int) -> Axis:
     name = ("y", "x")[index - ndim] if index >= ndim - 2 else _label(layer, index)
     scale, offset = abs(float(layer.scale[index])), float(layer.translate[index])
-    unit = layer.units[index]
-    if index in layer.metadata.get(KEY, {}).get("descending", ()) and index < ndim - 2:
+    unit, ours = layer.units[index], layer.metadata.get(KEY, {})
+    if index in ours.get("descending", ()) and index < ndim - 2:
         scale = -scale  # napari's slider only counts upwards
+    if ours.get("far") and ours.get("calibration") is None and index >= ndim - 2:
+        offset += ours["far"][index - ndim]
     factor = _in_nm(unit)
     if factor is not None:
         return Axis(name, scale * factor, offset * factor, "nm")

@@ -44,9 +44,26 @@ TABLE = [
     ("mm", ["mm", "millimetre"]),
     ("cm", ["cm", "centimeter"]),
     ("m", ["m", "meter", "meters", "metre"]),
-    ("1/nm", ["1/nm", "1 / nm", "nm-1", "nm^-1", "nm⁻¹", "nm^{-1}", "$nm^{-1}$", "nm**-1", "1/nanometer"]),
+    ("nm", ["[n_m]", b"n_m", r"\u006em"]),
+    ("Å", [r"\u00C5", r"\u212b"]),
+    (
+        "1/nm",
+        [
+            "1/nm",
+            "[n_m^-1]",
+            "1 / nm",
+            "nm-1",
+            "nm^-1",
+            "nm⁻¹",
+            "nm^{-1}",
+            "$nm^{-1}$",
+            "nm**-1",
+            "1/nanometer",
+        ],
+    ),
     ("1/Å", ["1/Å", "1/A", "A^-1", "Å-1", r"$\AA^{-1}$", "A^-1"]),
     ("1/m", ["1/m", "1/meters"]),
+    ("1/cm", ["1/cm", "cm-1", "cm^-1", "cm⁻¹", "cm^{-1}"]),
     ("s", ["s", "sec", "seconds", "Second"]),
     ("ms", ["ms", "msec"]),
     ("eV", ["eV", "electronvolt"]),
@@ -121,3 +138,7 @@ def test_the_preferred_unit_times_its_factor_is_the_same_quantity(text: str) -> 
     given = registry.Quantity(1, normalise_unit(text))
     assert given.to(unit).magnitude == pytest.approx(factor)
     assert unit not in ("1/Å", "cm")
+
+
+def test_wavenumbers_stay_what_spectroscopists_say() -> None:
+    assert preferred("cm-1") == ("1/cm", 1.0)

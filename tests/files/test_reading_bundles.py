@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import tempfile
@@ -186,6 +187,50 @@ def test_chunks_that_were_never_written_are_filled(tmp_path: Path, attacks: Modu
     (image,) = read(path)
     assert (image.pixels[20:] == 9).all()
     np.testing.assert_array_equal(image.pixels[:20], attacks.picture()[:20])
+
+
+@pytest.mark.parametrize(
+    ("changes", "values"),
+    [
+        ({"dtype": [["A", "|u1"], ["B", "|u1"]], "fill_value": "AQI="}, (1, 2)),
+        ({"dtype": "<c8", "shape": [40, 15], "chunks": [20, 15], "fill_value": [0, -3]}, (3, -np.pi / 2)),
+        ({"dtype": "<f2", "fill_value": "NaN"}, (np.nan,)),
+    ],
+    ids=["records", "complex", "NaN"],
+)
+def test_zspy_fills_with_numbers_of_every_kind(
+    tmp_path: Path, attacks: ModuleType, changes: dict[str, Any], values: tuple[float, ...]
+) -> None:
+    path = tmp_path / "folder.zspy"
+    attacks.zspy(path, **changes)
+    (path / "Experiments/made here/data/1/0").unlink()
+    pixels = np.concatenate(
+        [np.atleast_3d(image.pixels).reshape(-1, *image.frame_shape) for image in read(path)]
+    )
+    assert len(pixels) == len(values)
+    for found, value in zip(pixels, values, strict=True):
+        np.testing.assert_allclose(found[20:], value, rtol=1e-6)
+
+
+def test_uneven_samples_and_missing_names_of_zspy_are_understood(tmp_path: Path, attacks: ModuleType) -> None:
+    path = tmp_path / "folder.zspy"
+    attacks.zspy(path)
+    signal = path / "Experiments/made here"
+    rows = {"_type": "DataAxis", "name": "_None_", "units": "nm", "navigate": False}
+    (signal / "axis-0/.zattrs").write_text(json.dumps(rows))
+    uneven = np.arange(40.0) ** 2
+    form = {"zarr_format": 2, "shape": [40], "chunks": [40], "dtype": "<f8", "order": "C", "filters": None}
+    (signal / "axis-0/axis").mkdir()
+    (signal / "axis-0/axis/.zarray").write_text(json.dumps({**form, "fill_value": 0, "compressor": None}))
+    (signal / "axis-0/axis/0").write_bytes(uneven.tobytes())
+    for name in ("_list_3_parts/.zgroup", "_list_3_parts/1/.zgroup"):
+        (signal / "metadata" / name).parent.mkdir(parents=True, exist_ok=True)
+        (signal / "metadata" / name).write_text('{"zarr_format": 2}')
+    (signal / "metadata/_list_3_parts/.zattrs").write_text('{"0": "_None_", "2": 7}')
+    (image,) = read(path)
+    assert image.axes[0] == Axis("y", 39.0, 0.0, "nm")
+    assert "not evenly spaced" in " ".join(image.notes)
+    assert image.metadata["understood"]["parts"] == [None, {}, 7]
 
 
 def test_the_arrays_of_a_numpy_archive_are_read_by_name(shared_data: Path) -> None:

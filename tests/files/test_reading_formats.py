@@ -239,6 +239,19 @@ def test_a_file_made_here_comes_back_with_rows_and_columns_in_place(
     assert image.name == {".npz": "made", ".zip": "made"}.get(suffix, "made")
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".mrc", ".tif", ".rpl", ".blo", ".hspy"])
+def test_what_was_read_at_once_stays_when_its_file_is_cut(
+    tmp_path: Path, attacks: ModuleType, suffix: str
+) -> None:
+    path = tmp_path / f"made{suffix}"
+    attacks.MAKERS[suffix](path)
+    (image,) = read(path)
+    before = image.pixels.copy()
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"")
+    np.testing.assert_array_equal(image.pixels, before)
+
+
 @pytest.mark.parametrize(
     ("suffix", "module", "package"), [(".png", "PIL", "pillow"), (".zspy", "imagecodecs", "imagecodecs")]
 )

@@ -47,7 +47,7 @@ def test_pixel_sizes_in_any_length_unit_come_out_in_nm(scale: float, units: obje
     assert image.notes == ()
 
 
-@pytest.mark.parametrize("scale", [0.0, -0.1, float("nan"), float("inf"), "text"])
+@pytest.mark.parametrize("scale", [0.0, -0.1, 2e-11, 1e12, float("nan"), float("inf"), "text"])
 def test_impossible_pixel_sizes_are_not_used_and_said(scale: Any) -> None:
     image = image_of(np.ones((4, 5)), [axis("y", scale), axis("x", 0.1)])
     assert image.pixel_size is None
@@ -140,7 +140,6 @@ def test_every_kind_of_number_is_read_in_the_computers_byte_order(tmp_path: Path
 @pytest.mark.parametrize(
     ("array", "said"),
     [
-        (np.zeros((4, 5), complex), "complex"),
         (np.zeros(5), "no image"),
         (np.float64(3), "no spectrum"),
         (np.zeros((0, 5)), "empty"),
@@ -344,9 +343,24 @@ def test_a_large_colour_movie_stays_on_the_disk(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_of_a_file_is_said(tmp_path: Path) -> None:
-    np.savez(tmp_path / "two.npz", picture=np.ones((20, 30)), wave=np.ones((20, 30), complex))
+    np.savez(tmp_path / "two.npz", picture=np.ones((20, 30)), nothing=np.ones((0, 30)))
     (image,) = read(tmp_path / "two.npz")
-    assert any("Left out of two.npz" in note and "complex" in note for note in image.notes)
+    assert any("Left out of two.npz" in note and "empty" in note for note in image.notes)
+
+
+@pytest.mark.parametrize("limits", [None, Limits(bytes_at_once=1000)], ids=["at once", "lazy"])
+def test_complex_numbers_are_shown_as_amplitude_and_phase(tmp_path: Path, limits: Limits | None) -> None:
+    rng = np.random.default_rng(0)
+    wave = (rng.normal(size=(3, 20, 30)) + 1j * rng.normal(size=(3, 20, 30))).astype(">c8")
+    np.save(tmp_path / "wave.npy", wave)
+    amplitude, phase = read(tmp_path / "wave.npy", limits=limits)
+    assert [hasattr(image.pixels, "compute") for image in (amplitude, phase)] == [limits is not None] * 2
+    assert amplitude.pixels.dtype == phase.pixels.dtype == np.float32
+    again = np.asarray(amplitude.pixels) * np.exp(1j * np.asarray(phase.pixels))
+    np.testing.assert_allclose(again, wave, rtol=1e-5, atol=1e-5)
+    assert (amplitude.name, phase.name) == ("wave: amplitude", "wave: phase")
+    assert (phase.quantity, phase.value_unit) == ("phase", "rad")
+    assert "two datasets" in " ".join(amplitude.notes)
 
 
 def test_an_axis_given_by_a_formula_is_counted_and_said() -> None:

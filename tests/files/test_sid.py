@@ -13,7 +13,7 @@ import pytest
 
 from napari_atomai.data.image import Axis
 from napari_atomai.data.spectrum import Spectrum
-from napari_atomai.errors import BadImage, CannotRead, TooLarge
+from napari_atomai.errors import CannotRead, TooLarge
 from napari_atomai.files import sid
 from napari_atomai.files.guard import Limits
 from napari_atomai.files.reading import read, read_all
@@ -290,9 +290,12 @@ def test_a_dataset_that_does_not_hold_is_left_out_and_named_beside_a_good_one(tm
     assert any("Worse" in note and "Position_Indices" in note for note in image.notes)
 
 
-def test_complex_values_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadImage, match="complex"):
-        read(nsid(tmp_path / "b.h5", np.zeros((18, 20), complex), (Y, X)))
+def test_complex_values_are_shown_as_amplitude_and_phase(tmp_path: Path) -> None:
+    amplitude, phase = read(nsid(tmp_path / "b.h5", np.full((18, 20), -2j), (Y, X)))
+    assert (amplitude.pixels == 2).all()
+    np.testing.assert_allclose(phase.pixels, -np.pi / 2)
+    assert amplitude.axes == phase.axes
+    assert amplitude.pixel_size is not None
 
 
 def test_a_plain_hdf5_file_is_neither(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from napari_atomai.errors import BadImage, CannotRead
 from napari_atomai.files import spm
 from napari_atomai.files.channels import quantity, value_unit
 from napari_atomai.files.guard import Limits
+from napari_atomai.files.reading import read_all
 from tests.files import probes
 
 SMALL = Limits(bytes_in_memory=1 << 20, bytes_at_once=100)
@@ -250,10 +251,13 @@ def test_labelled_curves_are_spectra_of_their_own(tmp_path: Path) -> None:
     assert axes(found["ZSensor"]) == [("t", 0.001, 0.0, "s")]
 
 
-def test_a_complex_wave_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    probes.ibw(tmp_path / "a.ibw", probes.picture().astype(np.complex64))
-    with pytest.raises(BadImage, match="complex"):
-        read(tmp_path / "a.ibw")
+def test_a_complex_wave_is_shown_as_amplitude_and_phase(tmp_path: Path) -> None:
+    probes.ibw(tmp_path / "a.ibw", probes.picture().astype(np.complex64) * 1j)
+    probes.ibw(tmp_path / "b.ibw", probes.picture().astype(np.float32))
+    amplitude, phase = read_all(tmp_path / "a.ibw")
+    (plain,) = read_all(tmp_path / "b.ibw")
+    np.testing.assert_allclose(amplitude.pixels * 1e9, plain.pixels, rtol=1e-6)
+    np.testing.assert_allclose(phase.pixels[amplitude.pixels > 0], np.pi / 2)
 
 
 # Gwyddion

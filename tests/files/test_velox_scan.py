@@ -66,7 +66,15 @@ def test_a_map_without_a_pixel_size_has_that_of_its_scan_and_says_so() -> None:
 
 @pytest.mark.parametrize(
     "field",
-    [None, {}, {"x": "1e-8"}, {"x": "1e-8", "y": "1e-8"}, {"x": "nan", "y": "nan"}, {"x": "-1", "y": "-1"}],
+    [
+        None,
+        {},
+        {"x": "1e-8"},
+        {"x": "1e-8", "y": "1e-8"},
+        {"x": "nan", "y": "nan"},
+        {"x": "-1", "y": "-1"},
+        {"x": "inf", "y": "inf"},
+    ],
 )
 def test_a_field_that_gives_no_square_pixels_is_not_believed(field: Any) -> None:
     given = tags(BinaryResult={"Detector": "Zebra"}, Optics={"FullScanFieldOfView": field})

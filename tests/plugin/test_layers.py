@@ -77,6 +77,15 @@ def test_a_movie_keeps_its_time_axis():
     assert geometry["axis_labels"] == ("t", "y", "x")
 
 
+def test_an_image_millimetres_away_is_drawn_at_the_origin_and_keeps_its_place():
+    image = Image(np.zeros((4, 5)), axes("µm", "µm", 2e-5, offset=3e3))
+    layer = add(ViewerModel(), image)
+
+    assert tuple(layer.translate) == (0, 0)  # float32 would put points 0.1 nm beside their pixels of 0.02 nm
+    assert image_of(layer).origin == pytest.approx((3e6, 3e6))
+    assert geometry_of_image(Image(np.zeros((4, 5)), axes(offset=300.0)))["translate"] == (300, 300)
+
+
 def test_what_a_layer_shows_comes_back_as_the_same_image():
     pixels = np.random.default_rng(0).random((3, 4, 5))
     image = Image(pixels, axes("Å", "Å", 0.2, 1.0, Axis("t", 0.5, 2.0, "s")), name="film")
