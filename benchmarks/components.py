@@ -1,4 +1,4 @@
-"""Local statistics against AtomAI in one run: ``statistics.py PYTHON_OF_ATOMAI``; CPU seconds.
+"""Local statistics against AtomAI in one run: ``components.py PYTHON_OF_ATOMAI``; CPU seconds.
 
 Both decompose the same 5,000 patches of 32 x 32 px into four components.
 """

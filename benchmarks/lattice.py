@@ -2,6 +2,7 @@
 
     python benchmarks/lattice.py speed
     python benchmarks/lattice.py truth
+    python benchmarks/lattice.py peer PYTHON_OF_ATOMAP
     python benchmarks/lattice.py real FOLDER_OF_MICROSCOPE_FILES OUT
 
 One thread. `truth` finds the atoms of simulated images with the bundled model first.
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -98,17 +101,60 @@ def truth() -> None:
         centre = (303.0, 305.0)
         bent = edge_dislocation(perfect, SPACING, centre)
         measured = strain(bent, fit_lattice(bent), reference=fit_lattice(perfect).cells[0].vectors)
-        true = edge_dislocation_strain(perfect, SPACING, centre)
-        radius = np.hypot(*(perfect - centre).T)
-        slipped = (np.abs(perfect[:, 0] - centre[0]) < 1.6 * SPACING) & (perfect[:, 1] < centre[1])
+        true = edge_dislocation_strain(bent, SPACING, centre)
+        radius = np.hypot(*(bent - centre).T)
         for low, high in ((3, 6), (6, 20)):
-            ring = (radius > low * SPACING) & (radius < high * SPACING) & ~slipped
+            ring = (radius > low * SPACING) & (radius < high * SPACING)
             errors = (
                 np.sqrt(np.mean((getattr(measured, c) - true[c])[ring] ** 2) / np.mean(true[c][ring] ** 2))
                 for c in COMPONENTS
             )
             told = ", ".join(f"{c} {100 * e:.1f} %" for c, e in zip(COMPONENTS, errors, strict=True))
             print(f"edge dislocation, {name}, {low} to {high} Burgers vectors: {told}")
+
+
+PEER = """
+import sys, time
+import numpy as np
+import atomap.api as am
+file = np.load(sys.argv[1])
+a, b = (am.Sublattice(file[name][:, ::-1], image=file["image"]) for name in ("a", "b"))
+start = time.process_time()
+a.construct_zone_axes()
+found = a.get_polarization_from_second_sublattice(*a.zones_axis_average_distances[:2], b)
+seconds = time.process_time() - start
+rows = np.array(found.metadata.vector_list)  # x, y, and from B to the middle of its cage
+np.savez(sys.argv[2], where=rows[:, [1, 0]], vectors=-rows[:, [3, 2]], seconds=seconds)
+"""
+
+
+def peer(python: str) -> None:
+    """Polarisation by Atomap and here, from the same positions and sublattices."""
+    from napari_atomai.stat.lattice.polarisation import polarisation
+    from napari_atomai.workflow.find import find_atoms
+    from napari_atomai.workflow.lattice import measuring_lattice
+
+    for seed in (0, 1):
+        simulated, moved = polar_domains(seed=seed, skirt=0.0)
+        atoms = find_atoms(simulated.image)
+        (found,) = finish(measuring_lattice(atoms, None, simulated.image))
+        sites = found.lattice.sublattice
+        where, sites = atoms.positions[sites >= 0], sites[sites >= 0]
+        begin = time.process_time()
+        vectors = polarisation(where, fit_lattice(where, sites), centre=1, cage=0).vectors
+        seconds = time.process_time() - begin
+        with tempfile.TemporaryDirectory() as folder:
+            given, given_back = Path(folder) / "given.npz", Path(folder) / "back.npz"
+            np.savez(given, image=simulated.image.pixels, a=where[sites == 0], b=where[sites == 1])
+            subprocess.run([python, "-W", "ignore", "-c", PEER, given, given_back], check=True)
+            back = dict(np.load(given_back))
+        theirs = (back["where"], back["vectors"], float(back["seconds"]))
+        for name, result in (("here", (where, vectors, seconds)), ("Atomap", theirs)):
+            away, near = cKDTree(simulated.truth.positions).query(result[0])
+            known = np.isfinite(result[1]).all(axis=1) & (away < 2)
+            ours, true = result[1][known], moved[near][known] / 0.02
+            print(f"{name}, seed {seed}: slope {(ours * true).sum() / (true**2).sum():.3f}, ", end="")
+            print(f"error {20 * (ours - true).std():.2f} pm, {known.sum()} cells, {result[2]:.2f} CPU s")
 
 
 def real(data: Path, out: Path) -> None:
@@ -149,12 +195,15 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("speed")
     commands.add_parser("truth")
+    commands.add_parser("peer").add_argument("python", help="interpreter that has Atomap")
     files = commands.add_parser("real")
     files.add_argument("data", type=Path)
     files.add_argument("out", type=Path)
     args = parser.parse_args()
     if args.command == "real":
         real(args.data, args.out)
+    elif args.command == "peer":
+        peer(args.python)
     else:
         {"speed": speed, "truth": truth}[args.command]()
 

@@ -21,7 +21,7 @@ EXAMPLES = """examples:
 
 The atoms of each file are found first, unless a table of them is given with --atoms.
 Each file gets its own folder in DIR:
-  loadings.csv     one line per atom: id, row_px, col_px, x_nm, y_nm, loading_1 ..., component
+  loadings.csv     one line per atom: id, row_px, col_px, x_nm, y_nm, loading_1 ..., component, group
   map_1.tif ...    loading of each component between the atoms, calibrated; NaN where no atom is near
   components.tif   the components as pictures; components.png, maps.png
   maps.hspy        the maps, for HyperSpy
@@ -29,7 +29,7 @@ Each file gets its own folder in DIR:
   components.json  how it came about
 """
 
-_OPTIONS = ("method", "components", "window", "grid", "around", "offset")
+_OPTIONS = ("method", "components", "groups", "window", "grid", "around", "offset")
 
 
 def add(parser: Any) -> None:
@@ -37,6 +37,7 @@ def add(parser: Any) -> None:
     flag = parser.flag
     flag("--method", choices=("pca", "ica", "nmf", "gmm"), help="pca when left out")
     flag("--components", metavar="N", type=int, help="how many; 4 when left out, 0 = as the noise allows")
+    flag("--groups", metavar="N", type=int, help="of alike surroundings; as many as components if left out")
     flag("--window", metavar="NM", type=float, help="side of the windows, in px where nothing is calibrated")
     flag("--grid", metavar="NM", type=float, help="windows so far apart on a grid, not around atoms")
     flag("--around", metavar="CLASS", help="only around the atoms of this class")

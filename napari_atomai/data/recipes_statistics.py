@@ -24,6 +24,12 @@ class LocalStatistics(Recipe):
     step: Literal["local_statistics"] = "local_statistics"
     method: Method = Field("pca", description=_METHOD)
     components: int = Field(4, ge=0, le=100, description=_NUMBER)
+    groups: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Into how many groups all loadings divide the atoms; 0 = as many as components.",
+    )
     window: float = Field(
         0.0,
         ge=0,

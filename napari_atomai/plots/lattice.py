@@ -115,10 +115,17 @@ def draw_distances(axes: Any, distances: Vector, steps: NDArray[np.int64], unit:
     for step, name in enumerate(("a", "b")):
         values = distances[steps == step]
         if len(values):
-            groups[f"along {name}: {values.mean():.4g} ± {values.std():.2g} {unit}"] = values
+            groups[f"along {name}: {mean_and_spread(values, unit)}"] = values
     draw_histograms(axes, groups)
     axes.set_xlabel(f"distance of neighbours, {unit}")
     axes.set_ylabel("pairs")
+
+
+def mean_and_spread(values: Vector, unit: str) -> str:
+    """Return the mean with as many digits as two of the standard deviation make sensible."""
+    middle, spread = float(np.mean(values)), float(np.std(values))
+    digits = int(np.clip(1 - np.floor(np.log10(spread)), 0, 6)) if spread > 0 else 4
+    return f"{round(middle, digits) + 0.0:.{digits}f} ± {spread:.{digits}f} {unit}".rstrip()
 
 
 def draw_histograms(axes: Any, groups: Mapping[str, Vector], colours: Sequence[str] = COLOURS) -> None:

@@ -15,6 +15,7 @@ from napari_atomai.simulate.samples import Simulated
 Vector = NDArray[np.float64]
 
 _CELL_NM = 0.4006  # BaTiO3
+_PASSES, _SETTLED = 200, 1e-9  # Burgers vectors
 
 
 def polar_domains(
@@ -70,6 +71,9 @@ def edge_dislocation(
 ) -> Vector:
     """Displace atoms as an edge dislocation does in an isotropic elastic crystal.
 
+    The elastic solution is taken where atoms come to rest, not where they were in the perfect crystal: only
+    then do the two halves fit together along the slip plane.
+
     Parameters
     ----------
     positions : array, shape (N, 2)
@@ -84,6 +88,8 @@ def edge_dislocation(
     Returns
     -------
     array, shape (N, 2)
+        Where the atoms come to rest; within a Burgers vector or so of the core, where elasticity ends, only
+        about there.
 
     Raises
     ------
@@ -94,24 +100,45 @@ def edge_dislocation(
     ----------
     Anderson, Hirth and Lothe, Theory of Dislocations, 3rd edition, equations 3-45 and 3-46.
     """
-    where, x, y, square = _from_core(positions, centre)
+    perfect = np.asarray(positions, np.float64)
+    rest = perfect
+    for _ in range(_PASSES):
+        # Half a step at a time: whole ones throw atoms near the slip plane from one side to the other.
+        better = 0.5 * (perfect + rest + _elastic(rest, burgers, centre, poisson))
+        settled = np.abs(better - rest).max(initial=0) < _SETTLED * abs(burgers)
+        rest = better
+        if settled:
+            break
+    return rest
+
+
+def _elastic(where: Vector, burgers: float, centre: tuple[float, float], poisson: float) -> Vector:
+    """Return the displacement of what is now at some places."""
+    x, y, square = _from_core(where, centre)
     k, stiff = burgers / (2 * np.pi), 1 - poisson
     across = k * (np.arctan2(y, x) + x * y / (2 * stiff * square))
     up = -k * ((1 - 2 * poisson) / (4 * stiff) * np.log(square) + (x**2 - y**2) / (4 * stiff * square))
-    return np.asarray(where + np.stack([-up, across], axis=1), np.float64)
+    return np.stack([-up, across], axis=1)
 
 
 def edge_dislocation_strain(
     positions: ArrayLike, burgers: float, centre: tuple[float, float], *, poisson: float = 0.3
 ) -> dict[str, Vector]:
-    """Return the strain that goes with `edge_dislocation`, with x to the right and y up.
+    """Return the strain at places in a crystal with an edge dislocation, with x to the right and y up.
+
+    Parameters
+    ----------
+    positions : array, shape (N, 2)
+        Row, column, in the strained crystal: as `edge_dislocation` returns them.
+    burgers, centre, poisson
+        As of `edge_dislocation`.
 
     Returns
     -------
     dict of str to array, shape (N,)
         exx, eyy, exy, and the rotation in degrees, counter-clockwise.
     """
-    _, x, y, square = _from_core(positions, centre)
+    x, y, square = _from_core(np.asarray(positions, np.float64), centre)
     k, stiff = burgers / (2 * np.pi), 1 - poisson
     x_x = k * (-y / square + y * (y**2 - x**2) / (2 * stiff * square**2))
     x_y = k * (x / square + x * (x**2 - y**2) / (2 * stiff * square**2))
@@ -120,10 +147,9 @@ def edge_dislocation_strain(
     return {"exx": x_x, "eyy": y_y, "exy": (x_y + y_x) / 2, "rotation": np.degrees((y_x - x_y) / 2)}
 
 
-def _from_core(positions: ArrayLike, centre: tuple[float, float]) -> tuple[Vector, Vector, Vector, Vector]:
-    where = np.asarray(positions, np.float64)
+def _from_core(where: Vector, centre: tuple[float, float]) -> tuple[Vector, Vector, Vector]:
     x, y = where[:, 1] - centre[1], centre[0] - where[:, 0]
     square = x**2 + y**2
     if (square == 0).any():
         raise BadOption("An atom lies on the core.", remedy="Choose a centre between atoms.")
-    return where, x, y, square
+    return x, y, square

@@ -18,6 +18,7 @@ from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadImage, BadOption, UnknownOption
 from napari_atomai.stat.class_view import require_sklearn
 from napari_atomai.stat.factorise import CYCLES, factorising
+from napari_atomai.stat.principal import principal
 from napari_atomai.stat.rows import Rows, all_alike, as_rows
 
 Matrix = NDArray[Any]
@@ -25,10 +26,7 @@ Matrix = NDArray[Any]
 METHODS = ("pca", "ica", "nmf", "gmm", "pca_gmm")
 """Ways to decompose."""
 
-_SPARE = 10  # directions that are followed beyond those asked for, so that the last is exact, too
-_POWERS = 5  # passes of a random projection: with more, what stands above noise changes by less than 1e-4
 _MIXED = 20  # directions in which a mixture is fitted
-_TOGETHER = 128  # rows whose squares are added up at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +153,7 @@ def decomposing(
     _check_count(n_components, rows.shape)
     yield Progress(0, 0, f"{method} of {rows.shape[0]} samples")
     if method == "nmf":
-        found = yield from _nmf(rows, n_components, seed, cycles)
+        found = yield from _nmf(rows, n_components, seed, cycles, offset)
     elif all_alike(rows.values):
         raise BadImage(
             f"All {rows.shape[0]} samples are the same.",
@@ -177,15 +175,15 @@ def _check_count(count: int, shape: tuple[int, int]) -> None:
 
 
 def _pca(rows: Rows, count: int, seed: int) -> Components:
-    axes, scores, mean, total = _principal(rows, count, seed)
-    power = (scores.astype(np.float64) ** 2).sum(axis=0)
+    found = principal(rows, count, seed)
+    power = (found.scores.astype(np.float64) ** 2).sum(axis=0)
     return Components(
         "pca",
-        axes * rows.column_weights,
-        scores,
-        mean * rows.column_weights,
-        power / max(total, 1e-300),
-        _left(power.sum(), total),
+        found.axes * rows.column_weights,
+        found.scores,
+        found.mean * rows.column_weights,
+        power / max(found.total, 1e-300),
+        _left(power.sum(), found.total),
     )
 
 
@@ -193,26 +191,27 @@ def _ica(rows: Rows, count: int, seed: int) -> Components:
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
 
-    axes, scores, mean, total = _principal(rows, count, seed)
+    found = principal(rows, count, seed)
     model = FastICA(count, whiten="unit-variance", random_state=seed, max_iter=1000)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", ConvergenceWarning)
-        loadings = model.fit_transform(scores.astype(np.float64))
-    patterns = model.mixing_.T @ axes
+        loadings = model.fit_transform(found.scores.astype(np.float64))
+    patterns = model.mixing_.T @ found.axes
     power = (patterns.astype(np.float64) ** 2).sum(axis=1) * len(loadings)
     return Components(
         "ica",
         patterns * rows.column_weights,
         loadings,
-        mean * rows.column_weights,
-        power / max(total, 1e-300),
-        _left(power.sum(), total),
+        found.mean * rows.column_weights,
+        power / max(found.total, 1e-300),
+        _left(power.sum(), found.total),
         not told,
     )
 
 
-def _nmf(rows: Rows, count: int, seed: int, cycles: int) -> Work:
-    loadings, components, error, converged = yield from factorising(rows, count, seed, cycles)
+def _nmf(rows: Rows, count: int, seed: int, cycles: int, offset: float) -> Work:
+    work = factorising(rows, count, seed, cycles, offset=offset)
+    loadings, components, error, converged = yield from work
     loadings = loadings * rows.row_weights[:, None]
     components = components * rows.column_weights
     # Components of unit mean square: loadings are then in the unit of the samples and can be compared.
@@ -249,7 +248,7 @@ def _mixed(rows: Rows, count: int, seed: int, covariance: str) -> tuple[Matrix, 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    _, scores, _, _ = _principal(rows, min(_MIXED, *rows.shape), seed)
+    scores = principal(rows, min(_MIXED, *rows.shape), seed).scores
     scale = max(float(scores[:, 0].std()), 1e-12)
     features = scores.astype(np.float64) / scale
     model = GaussianMixture(count, covariance_type=covariance, n_init=4, random_state=seed, reg_covar=1e-5)
@@ -284,48 +283,6 @@ _MAKERS: dict[str, Callable[[Rows, int, int], Components]] = {
     "gmm": _gmm,
     "pca_gmm": _pca_gmm,
 }
-
-
-def _principal(rows: Rows, count: int, seed: int) -> tuple[Matrix, Matrix, Matrix, float]:
-    """Return axes (count, F), scores (N, count), the mean (F,) and the sum of squares about it."""
-    from sklearn.decomposition import PCA, IncrementalPCA
-
-    rows = rows.settled()
-    if not rows.lazy:
-        model = PCA(count, random_state=seed, iterated_power=_POWERS)
-        scores = model.fit_transform(rows.values)
-        return model.components_, scores, model.mean_, _power_about(rows.values, model.mean_)
-    model = IncrementalPCA(min(count + _SPARE, *rows.shape))
-    for block in _filled_blocks(rows, model.n_components):
-        model.partial_fit(block)
-    axes, mean, total = model.components_[:count], model.mean_, 0.0
-    scores = np.empty((rows.shape[0], count))
-    for part, block in rows.blocks():
-        away = block - mean
-        scores[part] = away @ axes.T
-        total += float((away**2).sum(dtype=np.float64))
-    return axes, scores, mean, total
-
-
-def _power_about(table: Matrix, mean: Matrix) -> float:
-    """Return the sum of squares about the mean; a few rows at a time, which stay in the cache."""
-    total = 0.0
-    for low in range(0, len(table), _TOGETHER):
-        away = table[low : low + _TOGETHER] - mean
-        total += float(np.einsum("ij,ij->i", away, away).sum(dtype=np.float64))
-    return total
-
-
-def _filled_blocks(rows: Rows, least: int) -> Generator[Matrix, None, None]:
-    """Yield blocks of at least so many rows each: an incremental PCA needs as many as components."""
-    kept: list[Matrix] = []
-    for _, block in rows.blocks():
-        kept.append(block)
-        if sum(map(len, kept)) >= 2 * least:
-            joined = np.concatenate(kept)
-            yield joined[:-least]
-            kept = [joined[-least:]]
-    yield np.concatenate(kept)
 
 
 def _left(explained: float, total: float) -> float:

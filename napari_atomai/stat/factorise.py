@@ -24,7 +24,7 @@ _TINY = 1e-12
 
 
 def factorising(
-    rows: Rows, count: int, seed: int = 1, cycles: int = CYCLES
+    rows: Rows, count: int, seed: int = 1, cycles: int = CYCLES, *, offset: float = 0.0
 ) -> Generator[Progress, None, tuple[Matrix, Matrix, float, bool]]:
     """Find loadings and components, none negative, whose product is nearest to the samples.
 
@@ -44,6 +44,8 @@ def factorising(
         Of the singular vectors, which are found by random projection.
     cycles : int
         Most passes over the projection, and over the samples.
+    offset : float
+        What was added to the samples already, for the words about negative ones.
 
     Yields
     ------
@@ -63,7 +65,7 @@ def factorising(
     BadImage
         If samples are negative, or all are zero.
     """
-    _check(rows)
+    _check(rows, offset)
     rows = rows.settled()
     whole = rows.squared()
     sketch = _projected(rows, count, seed)
@@ -118,16 +120,23 @@ def _cycling(
     return (loadings, components), errors[-1], converged
 
 
-def _check(rows: Rows) -> None:
-    lowest = lowest_of(rows.values)
-    if lowest < 0:
+def _check(rows: Rows, offset: float) -> None:
+    lowest = lowest_of(rows.values) - offset
+    if lowest + offset < 0:
+        added = f" An offset of {offset:.4g} is not enough." if offset else ""
         raise BadImage(
-            f"The smallest value is {lowest:.4g}: non-negative components cannot make it.",
+            f"The smallest value is {lowest:.4g}: non-negative components cannot make it.{added}",
             why="NMF writes every sample as a sum of components that are nowhere negative.",
-            remedy=f"Add an offset of {-lowest:.4g} (option offset), or choose PCA or ICA.",
+            remedy=f"Add an offset of {_enough(-lowest)} (option offset), or choose PCA or ICA.",
         )
     if rows.squared() == 0:
         raise BadImage("All samples are zero.", remedy="Choose a part of the data with signal.")
+
+
+def _enough(value: float) -> str:
+    """Return a number with three digits that is not below a value."""
+    step = 10.0 ** (np.floor(np.log10(value)) - 2)
+    return f"{np.ceil(value / step * (1 - 1e-12)) * step:.6g}"
 
 
 def _error(whole: float, components: Matrix, cross: Matrix, gram: Matrix) -> float:

@@ -172,7 +172,9 @@ def _choose(image: Image, window: tuple[float, float] | None, mask: ArrayLike | 
 def _channels(energy: NDArray[np.float64], window: tuple[float, float] | None, unit: str) -> slice:
     if window is None:
         return slice(0, len(energy))
-    within = np.flatnonzero((energy >= min(window)) & (energy <= max(window)))
+    # Numbers of a form are rounded: a hundredth of a channel is neither here nor there.
+    slack = 0.01 * float(np.median(np.abs(np.diff(energy)))) if len(energy) > 1 else 0.0
+    within = np.flatnonzero((energy >= min(window) - slack) & (energy <= max(window) + slack))
     if len(within) == 0:
         raise BadOption(
             f"No channel lies between {window[0]:g} and {window[1]:g} {unit}.",
@@ -190,7 +192,11 @@ def _used(cube: Any, mask: ArrayLike | None) -> NDArray[np.bool_]:
         # NaN and infinity stay in a sum, which needs no copy of the cube.
         chosen = chosen & np.isfinite(np.asarray(cube.sum(axis=0, dtype=np.float64)))
     if not chosen.any():
-        raise BadImage("No pixel is left to be decomposed.", remedy="Choose a larger mask.")
+        raise BadImage(
+            "No pixel is left to be decomposed.",
+            why="Those outside the mask, and those with a value that is not finite, are left out.",
+            remedy="Choose other energies, a larger mask, or data with fewer gaps.",
+        )
     return chosen
 
 

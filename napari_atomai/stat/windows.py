@@ -17,6 +17,7 @@ from napari_atomai.stat.rows import Matrix
 from napari_atomai.stat.scree import scree, suggested_number
 
 _MOST = 12  # components that are suggested
+_ENOUGH = 16  # windows that do not overlap, to tell how many components there are
 _BATCH = 1 << 24  # bytes of windows transformed at once
 
 
@@ -124,7 +125,8 @@ def ordering(
     amplitudes, middle = _amplitudes(pixels, sides, steps, zoom)
     yield Progress(0, 0, f"components of {amplitudes.shape[0] * amplitudes.shape[1]} windows")
     samples = amplitudes.reshape(-1, *amplitudes.shape[2:])
-    shares, above = scree(samples, seed=seed)
+    shares, _ = scree(samples, seed=seed)
+    above = scree(_independent(amplitudes, sides, steps), seed=seed)[1]
     number = n_components or min(suggested_number(method, above), _MOST)
     found = yield from decomposing(samples, method, number, seed=seed)
     maps = found.loadings.T.reshape(-1, *amplitudes.shape[:2])
@@ -202,6 +204,18 @@ def _amplitudes(
         part = (part - part.mean(axis=(2, 3), keepdims=True)) * fade
         result[low : low + together] = np.abs(np.fft.fft2(part)[:, :, rows[:, None], columns])
     return result, half
+
+
+def _independent(amplitudes: Matrix, sides: tuple[int, int], steps: tuple[int, int]) -> Matrix:
+    """Return amplitudes (N, F) whose noise is independent; else it would be counted as components.
+
+    Windows that overlap share their noise; so do opposite frequencies, and, faded out, neighbouring ones.
+    """
+    apart = amplitudes[:: -(-sides[0] // steps[0]), :: -(-sides[1] // steps[1])]
+    chosen = apart if apart.shape[0] * apart.shape[1] >= _ENOUGH else amplitudes
+    thin = chosen[..., ::2, ::2].reshape(-1, *(-(-side // 2) for side in amplitudes.shape[2:]))
+    thin = thin.reshape(len(thin), -1)
+    return thin[:, : (thin.shape[1] + 1) // 2]
 
 
 def _map_image(image: Image, maps: Matrix, sides: tuple[int, int], steps: tuple[int, int]) -> Image:

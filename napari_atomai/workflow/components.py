@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from napari_atomai.data.recipe import Record
 from napari_atomai.data.recipes_statistics import LocalStatistics
 from napari_atomai.errors import BadAtoms
 from napari_atomai.stat.components import Components, decomposing
+from napari_atomai.stat.loading_groups import groups_of
 from napari_atomai.stat.loading_maps import interpolated
 from napari_atomai.stat.scree import scree, suggested_number
 from napari_atomai.workflow.component_windows import Windows, cutting
@@ -35,8 +37,9 @@ class Surroundings:
     components : Components
         Pictures (K, h, w) of the windows, and loadings (N, K).
     atoms : Atoms
-        Those whose window was decomposed, with the features ``loading_1`` ... ``loading_K`` and
-        ``component``, the one of largest loading (of a mixture the likeliest class), from 1.
+        Those whose window was decomposed, with the features ``loading_1`` ... ``loading_K``; ``component``,
+        the one of largest loading; and ``group``, of atoms that all loadings say are alike. Of a mixture both
+        are the likeliest class. Counted from 1, the largest group first.
     shares : array, shape (min(N, h * w),)
         Of the variance, in each principal component, falling.
     suggested : int
@@ -53,6 +56,17 @@ class Surroundings:
     suggested: int
     image: Image
     record: Record
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Group of each atom, from 0."""
+        return np.asarray(self.atoms.features["group"], np.int64) - 1
+
+    def group_picture(self, group: int) -> NDArray[np.floating[Any]]:
+        """Return what the components make of the mean window of a group, from 0: shape (h, w)."""
+        mean = self.components.loadings[self.groups == group].mean(axis=0)
+        picture = np.tensordot(mean, self.components.components, 1)
+        return np.asarray(picture + self.components.mean - self.components.offset)
 
     def map(self, component: int) -> Image:
         """Return the loading of a component, from 0, between the atoms: (y, x), or (t, y, x) of a movie.
@@ -121,6 +135,8 @@ def surrounding(
     components = yield from decomposing(
         cut.patches, recipe.method, number, offset=recipe.offset, seed=recipe.seed
     )
+    yield Progress(0, 0, "groups of atoms")
+    groups = groups_of(components, recipe.groups or number, recipe.seed)
     rows, columns = cut.patches.shape[1:]
     measured = {"window_rows_px": float(rows), "window_columns_px": float(columns)}
     record = cut.record.model_copy(
@@ -130,7 +146,8 @@ def surrounding(
             "notes": (*cut.record.notes, *_notes(cut, components)),
         }
     )
-    return Surroundings(components, _with_loadings(cut.centres, components), shares, suggested, image, record)
+    atoms = _with_loadings(cut.centres, components, groups)
+    return Surroundings(components, atoms, shares, suggested, image, record)
 
 
 def suggesting(
@@ -167,6 +184,7 @@ def _notes(cut: Windows, components: Components) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _with_loadings(atoms: Atoms, components: Components) -> Atoms:
+def _with_loadings(atoms: Atoms, components: Components, groups: NDArray[np.int64]) -> Atoms:
     loadings = {f"loading_{k + 1}": column for k, column in enumerate(components.loadings.T)}
-    return replace(atoms, features={**loadings, "component": components.classes + 1})
+    told = {"component": components.classes + 1, "group": groups + 1}
+    return replace(atoms, features={**loadings, **told})

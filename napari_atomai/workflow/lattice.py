@@ -225,7 +225,19 @@ def _measured(
         score,
         probability,
         None if pixels is None else cell_intensities(pixels, atoms.positions, lattice, step=np.array(step)),
-        (*lattice.notes, *_said(values is not None, probability)),
+        (*lattice.notes, *_unknown_sublattice(lattice, recipe), *_said(values is not None, probability)),
+    )
+
+
+def _unknown_sublattice(lattice: Lattice, recipe: MeasureLattice) -> tuple[str, ...]:
+    """Say that there is no polarisation where sublattices were chosen that the lattice does not have."""
+    most, usual = max(len(cell.offsets) for cell in lattice.cells), MeasureLattice()
+    asked = (recipe.centre, recipe.cage)
+    if max(asked) < most or asked == (usual.centre, usual.cage):
+        return ()
+    return (
+        f"There is no polarisation: sublattice {recipe.centre} in a cage of {recipe.cage} was asked for, and "
+        f"the lattice has {most}, counted from 0.",
     )
 
 

@@ -20,10 +20,11 @@ from napari_atomai.plugin import results
 from napari_atomai.plugin.layers import calibrate, find_layer, image_layer_data, uid_of
 from napari_atomai.plugin.panels.components import ComponentsPanel
 from napari_atomai.plugin.panels.components_layers import LOADINGS, MAP, WINDOW
-from napari_atomai.plugin.panels.components_layout import PICTURES, SCATTER, SCREE, WHERE
+from napari_atomai.plugin.panels.components_layout import GROUPS, PICTURES, SCATTER, SCREE, WHERE
 from napari_atomai.plugin.panels.components_source import FOUND_FIRST, GRID
 from napari_atomai.plugin.saved_work import restore, take
 from napari_atomai.plugin.session import session_of
+from napari_atomai.simulate.distortions import polar_domains
 
 NM = 0.05
 
@@ -164,6 +165,35 @@ def test_two_methods_stand_side_by_side_partner_under_partner(panel: ComponentsP
     assert panel.form.plot.canvas.axes.lines
 
 
+def test_four_ferroelectric_domains_are_groups_that_are_seen_and_selected(
+    qtbot: Any, find_result: Any, until: Any
+) -> None:
+    from sklearn.metrics import adjusted_rand_score
+
+    simulated, _ = polar_domains(size=256)
+    viewer, truth = ViewerModel(), simulated.truth
+    data, options, _ = image_layer_data(simulated.image)
+    layer = viewer.add_image(data, **options)
+    found = find_result(simulated.image, truth.positions, classes=truth.classes).at(0.05)
+    results.show(viewer.layers, found, layer)
+    session_of(viewer).put_back(uid_of(layer), found)
+    panel = ComponentsPanel(viewer)
+    qtbot.addWidget(panel)
+    panel.form.classes.setCurrentText("B")
+    decomposed(panel, until, method="nmf", components=4, window=0.6)
+    points = of(panel, LOADINGS)
+    lower, right = (points.data > 127.5).T
+    groups = np.asarray(points.features["group"])
+    assert adjusted_rand_score(2 * lower + right, groups) >= 0.95
+    panel.form.view.setCurrentText(GROUPS)
+    assert len(panel.form.plot._places) == 4
+    assert len(np.unique(points.face_color[groups == 2], axis=0)) == 1
+    click(panel, 0, 1)
+    assert points.selected_data == set(np.flatnonzero(groups == 2).tolist())
+    panel.form.view.setCurrentText(PICTURES)
+    assert len(np.unique(points.face_color[groups == 2], axis=0)) > 5  # of the loading again
+
+
 def test_a_number_is_suggested_and_put_into_the_form(panel: ComponentsPanel, until: Any) -> None:
     panel.form.suggest_button.click()
     until(lambda: panel.number_slot.result(panel.form.picker.uid) is not None)
@@ -281,8 +311,10 @@ def test_a_panel_that_is_opened_later_shows_the_result_and_a_closed_one_leaves_n
     until(lambda: find_layer(viewer.layers, WINDOW, uid) is None)
 
 
-def test_loadings_and_map_are_kept_in_a_session_with_their_record(panel: ComponentsPanel, until: Any) -> None:
-    decomposed(panel, until)
+def test_loadings_and_map_are_kept_in_a_session_and_the_form_goes_on_from_their_recipe(
+    panel: ComponentsPanel, until: Any, qtbot: Any
+) -> None:
+    decomposed(panel, until, method="nmf", window=0.6)
     kept = take(panel.viewer, {})
     again = ViewerModel()
     _, notes = restore(again, kept, lambda known: None)
@@ -292,3 +324,7 @@ def test_loadings_and_map_are_kept_in_a_session_with_their_record(panel: Compone
     assert np.array_equal(drawn.data, of(panel, MAP).data, equal_nan=True)
     record = Record.from_json(drawn.metadata["napari_atomai"]["record"])
     assert record == panel.found.record
+    later = ComponentsPanel(again)
+    qtbot.addWidget(later)
+    assert "form has their recipe" in text(later)
+    assert later.form.recipe() == panel.found.record.steps[-1]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backend_bases import MouseEvent
 from napari.components import ViewerModel
 
 from napari_atomai.data.atoms import Atoms
@@ -14,12 +15,15 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.recipe import Record
 from napari_atomai.data.recipes_lattice import MeasureLattice
 from napari_atomai.plugin import results
+from napari_atomai.plugin.history import history_of
 from napari_atomai.plugin.layers import calibrate, find_layer, image_layer_data, uid_of
 from napari_atomai.plugin.panels import lattice_layers as shown
 from napari_atomai.plugin.panels.lattice import NO_IMAGE, STALE, LatticePanel
 from napari_atomai.plugin.panels.lattice_atoms import SELECTED
 from napari_atomai.plugin.panels.lattice_layout import REGION
-from napari_atomai.plugin.panels.lattice_plot import HISTOGRAM, ROSE
+from napari_atomai.plugin.panels.lattice_plot import DISTANCES, HISTOGRAM, ROSE
+from napari_atomai.plugin.panels.lattice_select import CHOSEN
+from napari_atomai.plugin.saved_work import restore, take
 from napari_atomai.plugin.session import session_of
 from napari_atomai.simulate.distortions import polar_domains
 from napari_atomai.workflow import lattice as workflow
@@ -149,6 +153,83 @@ def test_every_plot_can_be_drawn_and_a_rose_is_polar(opened: Any, until: Any) ->
         panel.form.view.setCurrentText(name)
         assert panel.form.plot.axes.name == ("polar" if name.startswith(ROSE) else "rectilinear")
         assert panel.form.plot.axes.patches, name
+
+
+def drag(panel: LatticePanel, low: float, high: float) -> None:
+    """Drag over the plot from one value to another, as the mouse does."""
+    axes, canvas = panel.form.plot.axes, panel.form.plot.figure.canvas
+    (x0, y), (x1, _) = (axes.transData.transform((x, 1.0)) for x in (low, high))
+    for name, x in (("button_press_event", x0), ("motion_notify_event", x1), ("button_release_event", x1)):
+        event = MouseEvent(name, canvas, x, y, button=1)
+        canvas.callbacks.process(name, event)
+
+
+def test_atoms_are_selected_by_dragging_over_a_histogram(opened: Any, until: Any) -> None:
+    panel, _ = opened
+    measured(panel, until)
+    panel.form.view.setCurrentText(HISTOGRAM + "brightness, deviations")
+    panel.form.plot.figure.canvas.draw()
+    (found,) = panel.measured.frames
+    drag(panel, 0.5, 100.0)  # beyond the axes
+    wanted = np.flatnonzero(found.outlier_score >= 0.5)
+    points, rings = panel.form.atoms.points(), layer_of(panel, CHOSEN)
+    assert 0 < len(wanted) < len(found.atoms)
+    assert points.selected_data == set(wanted.tolist())
+    assert rings.data == pytest.approx(points.data[wanted])
+    assert f"{len(wanted)} of {len(found.atoms)} atoms are selected" in text(panel)
+    drag(panel, 0.2, 0.2)
+    assert not points.selected_data
+    assert layer_of(panel, CHOSEN) is None
+    panel.form.view.setCurrentText(DISTANCES)
+    panel.form.plot.figure.canvas.draw()
+    low, high = panel.form.plot.axes.get_xlim()
+    drag(panel, low + 1e-6 * (high - low), high)
+    assert len(points.selected_data) == len(np.union1d(found.pairs.first, found.pairs.second))
+    panel.form.view.setCurrentText(ROSE + "neighbours")
+    panel.form.plot.figure.canvas.draw()
+    drag(panel, 0.0, 0.0)
+    assert points.selected_data  # a rose has no such range
+
+
+def test_sublattices_become_classes_that_are_undone_and_the_numbers_stay(opened: Any, until: Any) -> None:
+    panel, _ = opened
+    points = panel.form.atoms.points()
+    before = points.features["class"].to_numpy(copy=True)
+    points.features = {**points.features, "class": np.full(len(points.data), "column", object)}
+    measured(panel, until)
+    panel.form.classes_button.click()
+    number = panel.measured.frames[0].lattice.sublattice
+    now = points.features["class"].to_numpy()
+    assert (now[number == 0] == "A").all()
+    assert (now[number == 1] == "B").all()
+    assert np.array_equal(now == "A", before == "A")  # as they were simulated
+    assert STALE not in text(panel)
+    assert panel.form.atoms.which.findText("B") > 0
+    assert panel.measured.atoms.class_names[-2:] == ("A", "B")
+    history_of(points).undo()
+    assert (points.features["class"] == "column").all()
+    until(lambda: STALE in text(panel))
+
+
+def test_a_saved_session_brings_layers_and_the_recipe_back(opened: Any, until: Any, qtbot: Any) -> None:
+    panel, image = opened
+    panel.form.atoms.which.setCurrentText("A")
+    panel.form.put(MeasureLattice(classes=("A",), reach=2.5))
+    measured(panel, until)
+    panel.form.map.setCurrentText("exx")
+    until(lambda: layer_of(panel, shown.MAP) is not None)
+    saved = take(panel.viewer, {})
+    later = ViewerModel()
+    restore(later, saved, lambda _known: None)
+    again = LatticePanel(later)
+    qtbot.addWidget(again)
+    assert again.form.map.currentText() == shown.NONE  # there are no numbers yet to choose a map of
+    assert "form has their recipe" in text(again)
+    assert find_layer(later.layers, shown.MAP, uid_of(image)).name.endswith("exx, %")
+    measured(again, until)
+    assert again.measured.record.steps[-1] == panel.measured.record.steps[-1]
+    one, other = (each.measured.frames[0].lattice.cells[0].vectors for each in (panel, again))
+    assert one == pytest.approx(other)
 
 
 def test_only_selected_atoms_or_those_of_a_class_are_measured(opened: Any, until: Any) -> None:

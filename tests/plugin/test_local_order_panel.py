@@ -16,6 +16,7 @@ from napari_atomai.plugin.layers import calibrate, find_layer, image_layer_data
 from napari_atomai.plugin.panels.local_order import LocalOrderPanel
 from napari_atomai.plugin.panels.local_order_layout import SCREE
 from napari_atomai.plugin.panels.local_order_work import MAP, WINDOW
+from napari_atomai.plugin.saved_work import restore, take
 from tests.workflow.test_local_order import NM, two_lattices
 
 
@@ -101,3 +102,15 @@ def test_all_is_exported_and_an_error_is_said_in_words(
     panel.viewer.layers.remove(layer)
     panel.form.run_box.button.click()
     assert "no image yet" in panel.form.run_box.status.text()
+
+
+def test_a_saved_session_brings_the_map_and_its_recipe_back(
+    panel: LocalOrderPanel, until: Any, qtbot: Any
+) -> None:
+    mapped(panel, until)
+    later = ViewerModel()
+    restore(later, take(panel.viewer, {}), lambda _known: None)
+    again = LocalOrderPanel(later)
+    qtbot.addWidget(again)
+    assert "form has their recipe" in again.form.run_box.status.text()
+    assert again._recipe(again.form.picker.layer()) == panel.found.record.steps[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +17,9 @@ from napari_atomai.data.recipes_lattice import FollowAtoms
 from napari_atomai.plugin.layers import calibrate, find_layer, image_layer_data, uid_of
 from napari_atomai.plugin.panels import movies_layers as shown
 from napari_atomai.plugin.panels.lattice import NO_IMAGE, STALE
-from napari_atomai.plugin.panels.movies import MoviesPanel
-from napari_atomai.plugin.panels.movies_layout import TRACK, TRANSITIONS, VIEWS
+from napari_atomai.plugin.panels.movies import MoviesPanel, columns_of
+from napari_atomai.plugin.panels.movies_layout import STATES, TRACK, TRANSITIONS, VIEWS
+from napari_atomai.plugin.saved_work import restore, take
 from napari_atomai.simulate.lattices import PROTOTYPES
 from napari_atomai.workflow import movie as workflow
 
@@ -173,6 +175,45 @@ def test_every_plot_can_be_drawn_and_transitions_have_counts_and_intervals(opene
     words = [part.get_text() for part in panel.form.plot.axes.texts]
     assert [int(each.split("\n")[-1]) for each in words] == panel.traced.found.counted.counts.ravel().tolist()
     assert all(" to " in each for each in words)
+
+
+def test_sightings_are_selected_by_their_values_and_a_session_brings_the_recipe_back(
+    opened: Any, until: Any, qtbot: Any
+) -> None:
+    panel, _ = opened
+    panel.form.put(FollowAtoms(feature="intensity", states=2, gap=3))
+    followed(panel, until)
+    panel.form.view.setCurrentText(STATES)
+    values = panel.traced.values()["intensity"]
+    assert panel.form.drag.on
+    middle = float(np.median(values))
+    panel.form.drag.chosen.emit(middle, float(values.max()))
+    dots = layer_of(panel, shown.DOTS)
+    assert dots.selected_data == set(np.flatnonzero(values >= middle).tolist())
+    assert np.array_equal(dots.border_width > 0, values >= middle)
+    assert f"{(values >= middle).sum()} of {len(values)} sightings" in text(panel)
+    panel.form.drag.cleared.emit()
+    assert not dots.selected_data
+    later = ViewerModel()
+    restore(later, take(panel.viewer, {}), lambda _known: None)
+    again = MoviesPanel(later)
+    qtbot.addWidget(again)
+    assert "form has their recipe" in text(again)
+    followed(again, until)
+    assert again.traced.record.steps[-1] == panel.traced.record.steps[-1]
+    assert np.array_equal(again.traced.found.states, panel.traced.found.states)
+
+
+def test_a_sighting_of_unknown_state_is_no_change(opened: Any, until: Any) -> None:
+    panel, _ = opened
+    traced = followed(panel, until).traced
+    before = columns_of(traced)["changes"]
+    states = traced.found.states.copy()
+    states[np.flatnonzero(traced.found.tracks.track == 3)] = -1
+    after = columns_of(replace(traced, found=replace(traced.found, states=states)))["changes"]
+    assert after[3] == 0
+    assert np.array_equal(np.delete(after, 3), np.delete(before, 3))
+    assert before.sum() > 0
 
 
 def test_the_form_becomes_the_recipe_and_a_wrong_one_is_said(opened: Any, until: Any) -> None:

@@ -22,6 +22,7 @@ from napari_atomai.plugin.panels.spectrum_window import ROLE as WINDOW
 from napari_atomai.plugin.panels.unmixing import UnmixingPanel
 from napari_atomai.plugin.panels.unmixing_layout import LEFT_OVER, SCREE, SPECTRA
 from napari_atomai.plugin.panels.unmixing_work import ROLE, colour_of
+from napari_atomai.plugin.saved_work import restore, take
 
 SHARES = np.linspace(0, 1, 12)[None].repeat(10, axis=0)
 
@@ -222,3 +223,19 @@ def test_several_spectra_are_shown_together_without_the_image(spectrum: Spectrum
     spectrum.show_spectra([Spectrum(np.ones(120) * k, (axis,), name=f"component {k}") for k in (1, 2)])
     assert [one.spectrum.name for one in spectrum.entries if one.shown] == ["component 1", "component 2"]
     assert len(spectrum.form.plot.drawing.curves) == 2
+
+
+def test_a_saved_session_brings_maps_and_recipe_back(panel: UnmixingPanel, until: Any, qtbot: Any) -> None:
+    unmixed(panel, until, method="pca", components=3)
+    later = ViewerModel()
+    restore(later, take(panel.viewer, {}), lambda _known: None)
+    again = UnmixingPanel(later)
+    qtbot.addWidget(again)
+    assert "form has their recipe" in text(again)
+    options = again.form.options.options()
+    assert (options["method"], options["components"]) == ("pca", 3)
+    assert np.array_equal(
+        find_layer(later.layers, ROLE.format(2), again.form.picker.uid).data,
+        panel.found.unmixed.maps.pixels[1],
+        equal_nan=True,
+    )

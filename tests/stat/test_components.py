@@ -160,7 +160,11 @@ def test_negative_samples_are_refused_by_nmf_with_the_offset_that_would_do() -> 
     samples, _, _ = mixed()
     with pytest.raises(BadImage, match=r"offset of 0\.5"):
         decompose(samples - samples.min() - 0.5, "nmf", 3)
-    shifted = samples - samples.min() - 0.5
+    shifted = samples - samples.min() - 0.49984
+    with pytest.raises(
+        BadImage, match=r"value is -0\.4998.* An offset of 0\.2 is not enough.*Add an offset of 0\.5 "
+    ):
+        decompose(shifted, "nmf", 3, offset=0.2)
     found = decompose(shifted, "nmf", 4, offset=0.5)
     assert np.abs(found.reconstruct() - shifted).mean() < 0.05
 

@@ -110,6 +110,16 @@ def test_a_small_ordered_crystal_keeps_its_classes_as_sublattices() -> None:
     assert np.array_equal(found.sublattice, sites)
 
 
+def test_few_atoms_whose_classes_may_be_ordered_by_chance_are_told_so() -> None:
+    notes = {}
+    for side in (60, 150):
+        where, sites = PROTOTYPES["perovskite 100"].scaled(SPACING).tile((side, side), 0.2, 0)
+        notes[len(where)] = fit_lattice(where, sites).notes
+    few, many = notes.values()
+    assert "with a chance of 0.001" in few[0]
+    assert many == ()
+
+
 def test_bright_and_dim_columns_in_turn_become_two_sublattices() -> None:
     where, sites = crystal("perovskite 100")
     rng = np.random.default_rng(3)

@@ -57,6 +57,15 @@ def test_without_classes_brightness_tells_a_from_b_and_the_polarisation_is_the_t
     assert np.nanmedian(shown[: rows // 2 - 5, cols // 2 + 5 :]) == pytest.approx(0.015, rel=0.02)
 
 
+def test_sublattices_that_the_lattice_does_not_have_are_said_to_give_no_polarisation(
+    domains: tuple[Image, Atoms, np.ndarray],
+) -> None:
+    image, atoms, _ = domains
+    (found,) = finish(measuring_lattice(atoms, MeasureLattice(centre=5), image))
+    assert found.polarisation is None
+    assert any("sublattice 5 in a cage of 0" in note and "has 2" in note for note in found.notes)
+
+
 def test_from_the_image_alone_the_slope_against_the_truth_is_one() -> None:
     pytest.importorskip("onnxruntime")
     from napari_atomai.workflow.find import find_atoms

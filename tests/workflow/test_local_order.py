@@ -34,6 +34,15 @@ def found() -> object:
     return finish(mapping_order(two_lattices(), LocalOrder(components=2, window=1.6, stride=0.4)))
 
 
+def test_noise_is_not_counted_as_order_and_two_lattices_are_two() -> None:
+    noise = np.random.default_rng(0).normal(10, 1, (256, 256)).astype(np.float32)
+    alone = finish(mapping_order(Image.from_array(noise, NM), LocalOrder(components=0)))
+    assert alone.order.suggested <= 2  # opposite frequencies and overlapping windows share their noise
+    both = finish(mapping_order(two_lattices(), LocalOrder(components=0, window=1.6, stride=0.4)))
+    assert 1 <= both.order.suggested <= 2
+    assert len(both.order.components.components) == both.order.suggested + 1
+
+
 def test_each_lattice_has_its_frequency_in_1_per_nm_and_its_place(found: object) -> None:
     order = found.order
     assert (order.window, order.step) == ((32, 32), (8, 8))

@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QScrollArea
 
+from napari_atomai.data.recipes_statistics import LocalStatistics
 from napari_atomai.plugin import asking
+from napari_atomai.plugin.kept_recipes import AGAIN, kept
 from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.layers import find_layer, image_of, uid_of
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels import components_work as work
 from napari_atomai.plugin.panels.components_layers import (
     LOADINGS,
+    MAP,
     WINDOW,
+    colour_groups,
+    colours_of_groups,
     lay_map,
     mark,
     remove_role,
@@ -23,13 +29,14 @@ from napari_atomai.plugin.panels.components_layers import (
     show_windows,
 )
 from napari_atomai.plugin.panels.components_layout import (
+    GROUPS,
     PICTURES,
     SCATTER,
     SCREE,
     WHERE,
     ComponentsForm,
 )
-from napari_atomai.plugin.panels.components_plot import SIGNED, Picture
+from napari_atomai.plugin.panels.components_pictures import group_pictures, partners_of, pictures_of
 from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.widgets import fill, timer
 from napari_atomai.plugin.session import session_of
@@ -64,6 +71,7 @@ class ComponentsPanel(Panel):
         self._maps = Latest(self, "Map of a component")
         self._points = PointsWatcher(self)
         self._soon = timer(self, _SOON, self._show_windows)
+        self._reveal = timer(self, _SOON, self._show_plot)
         self._wire()
         self._on_image(self.form.picker.uid)
 
@@ -75,7 +83,7 @@ class ComponentsPanel(Panel):
         form.picker.chosen.connect(self._on_image)
         form.changed.connect(self._on_changed)
         form.result.currentTextChanged.connect(self._on_result)
-        form.view.currentTextChanged.connect(self._draw)
+        form.view.currentTextChanged.connect(self._on_view)
         for part in (form.other.currentTextChanged, form.x.valueChanged, form.y.valueChanged):
             part.connect(self._draw)
         form.plot.clicked.connect(self._on_picture)
@@ -119,6 +127,9 @@ class ComponentsPanel(Panel):
 
     @worded("showing a component")
     def _on_picture(self, which: int, position: int) -> None:
+        if self.form.view.currentText() == GROUPS and self.found is not None:
+            self._on_selected(np.flatnonzero(self.found.groups == position))
+            return
         blocks = self._blocks()
         if which < len(blocks) and position < len(blocks[which][1]):
             name, order = blocks[which]
@@ -135,10 +146,30 @@ class ComponentsPanel(Panel):
         if found is None or layer is None:
             return
         self.component = component
-        show_loadings(self.viewer.layers, found, layer, component)
+        self._colour(found, layer)
         uid = uid_of(layer)
         self._maps.ask(lambda: (uid, found, found.map(component)))
         self._draw()
+
+    def _colour(self, found: Surroundings, layer: Any) -> None:
+        """Give the points the colours of the chosen loading, or of their groups."""
+        points = show_loadings(self.viewer.layers, found, layer, self.component)
+        if self.form.view.currentText() == GROUPS:
+            colour_groups(points, found, layer)
+
+    @worded("showing groups")
+    def _on_view(self, _view: str) -> None:
+        found, layer = self.found, self.form.picker.layer()
+        if found is not None and layer is not None:
+            self._colour(found, layer)
+        self._draw()
+        self._reveal.start()
+
+    def _show_plot(self) -> None:
+        """Scroll to the plot, which a low window has no room for beside the form."""
+        area = self.findChild(QScrollArea)
+        if area is not None and self.form.plot.isVisible():
+            area.ensureWidgetVisible(self.form.plot)
 
     @worded("selecting atoms")
     def _on_selected(self, rows: Any) -> None:
@@ -167,6 +198,8 @@ class ComponentsPanel(Panel):
     def _on_image(self, uid: str) -> None:
         self.form.source.of_image(uid)
         self._on_results(uid)
+        if self.found is None:
+            self._go_on()
         self._on_changed()
 
     @worded("showing the window")
@@ -211,6 +244,13 @@ class ComponentsPanel(Panel):
                 f"{found.suggested} stand above noise. {notes}"
             )
             self.show_component(0)
+
+    def _go_on(self) -> None:
+        """Go on from the layers of a saved session: the form gets the recipe they were made with."""
+        recipe = kept(self.viewer.layers, (LOADINGS, MAP), self.form.picker.uid, LocalStatistics)
+        if isinstance(recipe, LocalStatistics):
+            self.form.put(recipe)
+            self.say(AGAIN.format("Decompose"))
 
     @worded("showing the result")
     def _on_result(self, _name: str) -> None:
@@ -260,7 +300,7 @@ class ComponentsPanel(Panel):
             return []
         blocks = [(name, np.arange(len(runs.runs[name].components.components)))]
         if other in runs.runs and other != name:
-            blocks.append((other, _partners(runs.runs[name], runs.runs[other])[0]))
+            blocks.append((other, partners_of(runs.runs[name], runs.runs[other])[0]))
         return blocks
 
     @worded("drawing the plot")
@@ -274,40 +314,12 @@ class ComponentsPanel(Panel):
             form.plot.show_scree(found.shares, found.suggested)
         elif view == SCATTER:
             x, y = form.x.value() - 1, form.y.value() - 1
-            form.plot.show_scatter(found.components.loadings, x, y, found.components.classes % 10)
+            form.plot.show_scatter(found.components.loadings, x, y, colours_of_groups(found))
+        elif view == GROUPS:
+            size = image_of(form.picker.layer()).pixel_size
+            form.plot.show_pictures([group_pictures(found)], (0, -1), size=size)
         elif view in (PICTURES, WHERE):
             runs = self.slot.result(form.picker.uid).runs
-            blocks = [_pictures(runs[name], order, view, found) for name, order in self._blocks()]
+            blocks = [pictures_of(runs[name], order, view, found) for name, order in self._blocks()]
             size = image_of(form.picker.layer()).pixel_size if view == PICTURES else None
             form.plot.show_pictures(blocks, (0, self.component), size=size)
-
-
-def _pictures(found: Surroundings, order: Any, view: str, first: Surroundings) -> list[Picture]:
-    """Return the pictures of a result; beside another one their titles tell how alike they are."""
-    told = None if found is first else _partners(first, found)[1]
-    here = found.atoms.frames == found.atoms.frames[0]
-    made = []
-    for position, k in enumerate(order):
-        if k < 0:
-            made.append(Picture("no partner"))
-            continue
-        title = f"{k + 1}: {found.components.explained[k]:.1%}"
-        if told is not None:
-            title = f"{k + 1}: r = {told[position]:.2f}"
-        if view == PICTURES:
-            signed = found.components.method in SIGNED
-            made.append(Picture(title, found.components.components[k], signed=signed))
-        else:
-            where, loading = found.atoms.positions[here], found.components.loadings[here, k]
-            made.append(Picture(title, where=where, loadings=loading))
-    return made
-
-
-def _partners(one: Surroundings, other: Surroundings) -> tuple[Any, Any]:
-    """Find the partners of components among those of another result, at the atoms that both have."""
-    from napari_atomai.stat.component_match import match_components, shared_rows
-
-    first, second = shared_rows(*(np.column_stack([x.atoms.frames, x.atoms.positions]) for x in (one, other)))
-    if len(first) < 2:
-        return np.full(len(one.components.components), -1), np.full(len(one.components.components), np.nan)
-    return match_components(one.components.loadings[first], other.components.loadings[second])

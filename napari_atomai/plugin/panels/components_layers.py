@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_atomai.plugin.attached import attach, attached
 from napari_atomai.plugin.layers import KEY, find_layer, geometry_like, notes_of, uid_of
 from napari_atomai.plugin.measurements import line_width
-from napari_atomai.plugin.points import coordinates
+from napari_atomai.plugin.points import colours_of, coordinates
 from napari_atomai.plugin.shown import frame_shape
 
 if TYPE_CHECKING:
@@ -66,10 +66,22 @@ def show_loadings(layers: Any, found: Surroundings, layer: Any, component: int) 
         points.size = _disc(found)
     points.name = name
     points.features = {**found.atoms.features, "id": found.atoms.ids}
-    mark(points, ())
+    mark(points, sorted(points.selected_data))
     points.face_color = _colours(found.components.loadings[:, component])
     _note(points, found.record)
     return points
+
+
+def colours_of_groups(found: Surroundings) -> NDArray[Any]:
+    """Return the colour of the group of every atom, as "#rrggbb"."""
+    groups = found.groups
+    return np.array(colours_of(int(groups.max(initial=0)) + 1))[groups]
+
+
+def colour_groups(points: Points, found: Surroundings, layer: Any) -> None:
+    """Give the centres of windows the colours of their groups."""
+    points.face_color = colours_of_groups(found)
+    points.name = f"{layer.name}: groups"
 
 
 def mark(points: Points, rows: Sequence[int]) -> None:

@@ -10,17 +10,19 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QSpinBox, 
 from napari_atomai.data.recipes_statistics import LocalStatistics
 from napari_atomai.plugin.forms import RecipeForm
 from napari_atomai.plugin.panels.components_plot import ComponentPlot
-from napari_atomai.plugin.panels.components_source import SourceBox
+from napari_atomai.plugin.panels.components_source import FOUND_FIRST, GRID, SourceBox
 from napari_atomai.plugin.panels.picker import ImagePicker
 from napari_atomai.plugin.panels.run_box import RunBox
 from napari_atomai.plugin.panels.widgets import button, row
 
 PICTURES, WHERE, SCREE, SCATTER = "Components", "Where they are", "Scree", "Two loadings"
+GROUPS = "Groups"
 NOTHING, EVERY = "nothing", "all"
 
 _FIELDS = (
     ("method", "Method"),
     ("components", "Components"),
+    ("groups", "Groups"),
     ("window", "Window"),
     ("grid", "Grid"),
     ("offset", "Offset"),
@@ -63,6 +65,7 @@ class ComponentsForm(QWidget):
             self.options.widget(name).setDecimals(3)
             self.options.widget(name).setSingleStep(0.05)
         self.options.widget("window").setSpecialValueText("automatic")
+        self.options.widget("groups").setSpecialValueText("as many as components")
         self.options.widget("components").setSpecialValueText("as many as stand above noise")
         self._make_view()
         self._lay_out()
@@ -70,8 +73,10 @@ class ComponentsForm(QWidget):
 
     def _make_view(self) -> None:
         self.view, self.result, self.other = QComboBox(), QComboBox(), QComboBox()
-        self.view.addItems([PICTURES, WHERE, SCREE, SCATTER])
-        self.view.setToolTip("What is plotted; click on a picture to see its map on the image")
+        self.view.addItems([PICTURES, WHERE, GROUPS, SCREE, SCATTER])
+        self.view.setToolTip(
+            "What is plotted; click on a component to see its map, on a group to select its atoms"
+        )
         self.result.setToolTip("Which of the last results is shown")
         self.other.setToolTip("Another result beside it; its components are in the order of their partners")
         self.x, self.y = QSpinBox(), QSpinBox()
@@ -130,6 +135,15 @@ class ComponentsForm(QWidget):
         return LocalStatistics.of({**options, "around": chosen, "grid": options["grid"] if grid else 0.0})
 
     # --- what it is told ---
+
+    def put(self, recipe: LocalStatistics) -> None:
+        """Put the options of a recipe into the form."""
+        if recipe.grid:
+            self.source.setCurrentText(GRID)
+        elif self.source.is_grid:
+            self.source.setCurrentText(FOUND_FIRST)
+        self.options.put(recipe.model_dump())
+        self.classes.setCurrentText(recipe.around or EVERY)
 
     def show_source(self, unit: str, names: tuple[str, ...]) -> None:
         """Show what windows around atoms of these classes, or on a grid, need."""

@@ -38,6 +38,8 @@ class Picture:
         Or points (N, 2) as row and column, in the colours of their loadings.
     signed : bool
         Whether red adds and blue takes away.
+    frame : str
+        Colour of a frame around it; empty = none.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Picture:
     where: NDArray[Any] | None = None
     loadings: NDArray[Any] | None = None
     signed: bool = False
+    frame: str = ""
 
 
 class ComponentPlot(QWidget):
@@ -127,11 +130,11 @@ class ComponentPlot(QWidget):
         self.canvas.redraw()
 
     def show_scatter(self, loadings: NDArray[Any], x: int, y: int, colours: NDArray[Any]) -> None:
-        """Draw two loadings against each other; points are chosen by drawing around them."""
+        """Draw two loadings against each other, in colours "#rrggbb"; drawing around points chooses them."""
         axes = self._fresh(1, 1, _SINGLE)[0, 0]
         axes.set_axis_on()
         points = loadings[:, [x, y]]
-        axes.scatter(points[:, 0], points[:, 1], c=colours, s=8, cmap="tab10", vmin=0, vmax=9, alpha=0.8)
+        axes.scatter(points[:, 0], points[:, 1], c=colours, s=8, alpha=0.8)
         axes.set_xlabel(f"loading {x + 1}")
         axes.set_ylabel(f"loading {y + 1}")
         axes.set_title("draw around atoms to select them", fontsize=9)
@@ -176,9 +179,9 @@ def _draw(axes: Any, picture: Picture, *, marked: bool) -> None:
         low, high = (-top, top) if picture.signed else (float(np.nanmin(values)), float(np.nanmax(values)))
         colours = "RdBu_r" if picture.signed else "magma"
         axes.imshow(values, cmap=colours, vmin=low, vmax=high, extent=picture.extent)
-    if marked:
+    if marked or picture.frame:
         # The frame of axes that are switched off is not drawn: this one is.
-        frame = {"transform": axes.transAxes, "clip_on": False, "color": _CHOSEN, "lw": 2.5}
+        frame = {"transform": axes.transAxes, "clip_on": False, "color": picture.frame or _CHOSEN, "lw": 2.5}
         axes.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], **frame)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_atomai.data.recipes_lattice import MeasureLattice
 from napari_atomai.plugin import asking
 from napari_atomai.plugin.connections import Connections
+from napari_atomai.plugin.kept_recipes import AGAIN, kept
 from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.layers import uid_of
 from napari_atomai.plugin.overlays import take_away
 from napari_atomai.plugin.panels import lattice_layers as shown
 from napari_atomai.plugin.panels import lattice_plot as plot
+from napari_atomai.plugin.panels import lattice_select as selecting
 from napari_atomai.plugin.panels import lattice_work as work
 from napari_atomai.plugin.panels.lattice_layout import REGION, WHOLE, LatticeForm
 from napari_atomai.plugin.panels.panel import Panel
@@ -69,6 +72,10 @@ class LatticePanel(Panel):
         form.sites.currentTextChanged.connect(self._on_sites)
         form.least.valueChanged.connect(self._on_sites)
         form.view.currentTextChanged.connect(self._draw)
+        form.drag.chosen.connect(self._on_range)
+        form.drag.cleared.connect(lambda: self._on_range(1.0, 0.0))
+        form.drag.failed.connect(self.say)
+        form.classes_button.clicked.connect(self._on_classes)
         form.export_button.clicked.connect(self._on_export)
         self.slot.result_changed.connect(self._on_result)
         self._maps.succeeded.connect(self._on_drawn)
@@ -116,6 +123,31 @@ class LatticePanel(Panel):
         else:
             work.export(self.slot, layer, measured, folder)
 
+    @worded("selecting atoms")
+    def _on_range(self, low: float, high: float) -> None:
+        """Select the atoms whose values lie in a range of the histogram; of an empty one none."""
+        layer, found, points = self.form.picker.layer(), self._shown(), self.form.atoms.points()
+        if layer is None or found is None or points is None or self.measured is None:
+            self.say("The layer of atoms was removed: measure again to select atoms.")
+            return
+        rows = selecting.atoms_between(found, self.form.view.currentText(), low, high)
+        selecting.select(self.viewer.layers, layer, points, self.measured, found, rows)
+        said = f"{len(rows):,} of {len(found.atoms):,} atoms are selected"
+        self.say(f"{said}, from {low:.4g} to {high:.4g}." if len(rows) else "No atom is selected.")
+
+    @worded("setting classes")
+    def _on_classes(self, _checked: bool = False) -> None:
+        points, measured = self.form.atoms.points(), self.measured
+        if points is None or measured is None:
+            self.say("There are no measured atoms: press Measure lattice first.")
+        elif self.form.atoms.changed_since(measured.atoms):
+            self.say(STALE)
+        else:
+            count = selecting.name_classes(points, measured)
+            # The numbers are still those of these atoms: only their classes have changed.
+            self.slot.put(self.form.picker.uid, replace(measured, atoms=self.form.atoms.atoms()))
+            self.say(f"{count:,} atoms have the class of their sublattice: A is sublattice 0.")
+
     @worded("choosing a reference")
     def _on_reference(self, text: str) -> None:
         layer = self.form.picker.layer()
@@ -138,10 +170,17 @@ class LatticePanel(Panel):
         if layer is None:
             self.say(NO_IMAGE)
         elif self.measured is None:
-            self.say(_HINT)
+            self._go_on()
         else:
             self._tell()
         self._draw()
+
+    def _go_on(self) -> None:
+        """Go on from the layers of a saved session: the form gets the recipe they were made with."""
+        recipe = kept(self.viewer.layers, shown.ROLES, self.form.picker.uid, MeasureLattice)
+        if isinstance(recipe, MeasureLattice):
+            self.form.put(recipe)
+        self.say(_HINT if recipe is None else AGAIN.format("Measure lattice"))
 
     @worded("showing the lattice")
     def _on_result(self, uid: str) -> None:
@@ -242,7 +281,7 @@ class LatticePanel(Panel):
             take_away(self.viewer.layers, shown.MAP, uid)
             self.say("Too few atoms tell this: there is no map of it.")
         else:
-            shown.show_map(self.viewer.layers, layer, drawn)
+            shown.show_map(self.viewer.layers, layer, self.measured, drawn)
 
     @worded("drawing arrows")
     def _on_arrows(self, *_: Any) -> None:
@@ -266,4 +305,6 @@ class LatticePanel(Panel):
 
     @worded("drawing the plot")
     def _draw(self, *_: Any) -> None:
-        plot.draw(self.form.plot, self._shown(), self.form.view.currentText())
+        view = self.form.view.currentText()
+        self.form.drag.on = self.measured is not None and selecting.can_be_dragged(view)
+        plot.draw(self.form.plot, self._shown(), view)

@@ -12,8 +12,10 @@ from napari.layers import Points, Vectors
 from napari.utils.colormaps import ensure_colormap
 from numpy.typing import NDArray
 
-from napari_atomai.plugin.layers import KEY, find_layer
+from napari_atomai.plugin.kept_recipes import note
+from napari_atomai.plugin.layers import KEY, find_layer, notes_of
 from napari_atomai.plugin.overlays import in_frames, overlay, take_away
+from napari_atomai.plugin.panels.lattice_select import CHOSEN
 from napari_atomai.plugin.points import colours_of
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def map_of(measured: Measured, name: str) -> Map | None:
     return Map(pixels.reshape(*measured.leading, *pixels.shape[1:]), step, name, kind.unit, kind.signed)
 
 
-def show_map(layers: Any, image: Any, drawn: Map) -> Any:
+def show_map(layers: Any, image: Any, measured: Measured, drawn: Map) -> Any:
     """Lay a map over the image, in place of the last one."""
     low, high = _limits(drawn.pixels, drawn.signed)
     colours = ensure_colormap("RdBu_r" if drawn.signed else "viridis")
@@ -108,6 +110,7 @@ def show_map(layers: Any, image: Any, drawn: Map) -> Any:
     layer.name = f"{image.name}: {drawn.name}" + (f", {drawn.unit}" if drawn.unit else "")
     layer.colorbar.visible = True
     layer.metadata[KEY][_SHOWS] = drawn.name
+    note(layer, measured.record)
     return layer
 
 
@@ -152,6 +155,7 @@ def show_arrows(layers: Any, image: Any, measured: Measured, name: str, factor: 
     layer.length, layer.edge_width = factor, max(0.12 * spacing, 1.0)
     layer.name = f"{image.name}: {name} x {factor:.3g}"
     layer.metadata[KEY][_SHOWS] = name
+    note(layer, measured.record)
     return factor
 
 
@@ -189,12 +193,13 @@ def show_sites(layers: Any, image: Any, measured: Measured, what: str, least: fl
         layer.border_color, layer.border_width = colours, 0.12
     layer.name = f"{image.name}: {name if what == VALUES else what}"
     layer.metadata[KEY][_SHOWS] = what
+    note(layer, measured.record)
     return len(where)
 
 
 def take_all_away(layers: Any, uid: str) -> None:
     """Remove the layers of an image's lattice."""
-    for role in ROLES:
+    for role in (*ROLES, CHOSEN):
         take_away(layers, role, uid)
 
 
@@ -270,4 +275,4 @@ def _spacing(measured: Measured) -> float:
 def shown_of(layers: Any, uid: str) -> dict[str, str]:
     """Return, by role, what the layers of an image's lattice show."""
     there = {role: find_layer(layers, role, uid) for role in ROLES}
-    return {role: layer.metadata[KEY][_SHOWS] for role, layer in there.items() if layer is not None}
+    return {role: notes_of(layer).get(_SHOWS, NONE) for role, layer in there.items() if layer is not None}

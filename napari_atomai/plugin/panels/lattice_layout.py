@@ -17,9 +17,10 @@ from qtpy.QtWidgets import (
 
 from napari_atomai.data.recipes_lattice import MeasureLattice
 from napari_atomai.plugin.form_fields import field_for
-from napari_atomai.plugin.panels.lattice_atoms import AtomsBox
+from napari_atomai.plugin.panels.lattice_atoms import ALL, AtomsBox
 from napari_atomai.plugin.panels.lattice_layers import NONE, SUBLATTICES, UNUSUAL, VALUES
 from napari_atomai.plugin.panels.picker import ImagePicker
+from napari_atomai.plugin.panels.range_drag import RangeDrag
 from napari_atomai.plugin.panels.run_box import RunBox
 from napari_atomai.plugin.panels.widgets import button, row
 
@@ -48,8 +49,13 @@ class LatticeForm(QWidget):
         self.cell.setWordWrap(True)
         self.cell.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.plot = PlotCanvas()
+        self.drag = RangeDrag(self.plot)
         self.plot.setFixedHeight(_PLOT)
         self.export_button = button("Export ...", "Tables, calibrated maps, figures and the recipe")
+        self.classes_button = button(
+            "Sublattices → classes",
+            "Give the atoms the classes A, B ... of their sublattices, for other panels to choose from",
+        )
         self._make_view()
         self.rows = _form()
         self.rows.addRow("Image", self.picker)
@@ -65,6 +71,7 @@ class LatticeForm(QWidget):
         layout.addLayout(self.rows)
         layout.addWidget(self.run_box)
         layout.addWidget(self.cell)
+        layout.addWidget(self.classes_button)
         layout.addLayout(shown)
         layout.addWidget(self.plot)
         layout.addWidget(self.export_button)
@@ -97,12 +104,22 @@ class LatticeForm(QWidget):
         classes = (self.atoms.class_name,) if self.atoms.class_name else ()
         return {"classes": classes, **{name: field.get() for name, field in self._fields.items()}}
 
+    def put(self, recipe: MeasureLattice) -> None:
+        """Put the options of a recipe into the form; nothing hears of the reference."""
+        for name, field in self._fields.items():
+            field.put(getattr(recipe, name))
+        self.atoms.which.setCurrentText(recipe.classes[0] if recipe.classes else ALL)
+        with QSignalBlocker(self.reference):
+            self.reference.setCurrentText(REGION if recipe.reference else WHOLE)
+
     def _make_view(self) -> None:
         self.map, self.arrows, self.sites, self.view = (QComboBox() for _ in range(4))
         self.map.setToolTip("A map that is laid over the image; strain is told with x to the right and y up")
         self.arrows.setToolTip("Arrows at the atoms, coloured by direction")
         self.sites.setToolTip("Vacancies and atoms unlike their sublattice, or all atoms in colours")
-        self.view.setToolTip("What is plotted, of the frame that is shown")
+        self.view.setToolTip(
+            "What is plotted, of the frame that is shown; drag over a histogram to select those atoms"
+        )
         self.sites.addItems([NONE, UNUSUAL, SUBLATTICES, VALUES])
         self.factor, self.least = QDoubleSpinBox(), QDoubleSpinBox()
         self.factor.setRange(0, 1e5)
@@ -132,6 +149,7 @@ class LatticeForm(QWidget):
         for widget in (self.map, self.arrows, self.sites, self.view, self.factor, self.least):
             widget.setEnabled(measured)
         self.export_button.setEnabled(measured)
+        self.classes_button.setEnabled(measured)
 
     def choose(self, map_: str, arrows: str, sites: str) -> None:
         """Choose what is shown; nothing hears of it."""

@@ -47,7 +47,7 @@ def fresh_axes(canvas: Any, *, polar: bool = False) -> Any:
 
 
 def _draw_histogram(axes: Any, found: FrameLattice, name: str) -> None:
-    from napari_atomai.plots.lattice import draw_histograms
+    from napari_atomai.plots.lattice import draw_histograms, mean_and_spread
     from napari_atomai.workflow.lattice_quantities import quantities
 
     quantity, sublattice = quantities(found)[name], found.lattice.sublattice
@@ -55,8 +55,7 @@ def _draw_histogram(axes: Any, found: FrameLattice, name: str) -> None:
     for number in np.unique(sublattice[sublattice >= 0]):
         values = quantity.values[(sublattice == number) & np.isfinite(quantity.values)]
         if len(values):
-            middle, spread = np.mean(values), np.std(values)
-            groups[f"sublattice {number}: {middle:.3g} ± {spread:.2g} {quantity.unit}"] = values
+            groups[f"sublattice {number}: {mean_and_spread(values, quantity.unit)}"] = values
     draw_histograms(axes, groups)
     axes.set_xlabel(f"{name}, {quantity.unit}" if quantity.unit else name)
     axes.set_ylabel("atoms")

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_atomai.data.recipes_statistics import LocalOrder
 from napari_atomai.plugin import asking
+from napari_atomai.plugin.kept_recipes import AGAIN, kept
 from napari_atomai.plugin.layers import image_of
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels import local_order_work as work
@@ -106,6 +107,10 @@ class LocalOrderPanel(Panel):
         layer = self.form.picker.layer()
         self.form.show_unit("" if layer is None else ("px" if image_of(layer).pixel_size is None else "nm"))
         self._on_result(uid)
+        recipe = kept(self.viewer.layers, (work.MAP,), uid, LocalOrder)
+        if self.found is None and recipe is not None:
+            self.form.options.put(recipe.model_dump())
+            self.say(AGAIN.format("Map local order"))
         self._soon.start()
 
     @worded("showing windows")

@@ -11,13 +11,14 @@ from qtpy.QtCore import QSignalBlocker
 
 from napari_atomai.data.recipes_lattice import FollowAtoms
 from napari_atomai.plugin import asking
+from napari_atomai.plugin.kept_recipes import AGAIN, kept
 from napari_atomai.plugin.overlays import take_away
 from napari_atomai.plugin.panels import movies_layers as shown
 from napari_atomai.plugin.panels import movies_plot as plot
 from napari_atomai.plugin.panels import movies_work as work
 from napari_atomai.plugin.panels.lattice import NO_IMAGE, STALE
 from napari_atomai.plugin.panels.lattice_work import safe_name
-from napari_atomai.plugin.panels.movies_layout import TRACK, MoviesForm
+from napari_atomai.plugin.panels.movies_layout import STATES, TRACK, MoviesForm
 from napari_atomai.plugin.panels.panel import Panel
 from napari_atomai.plugin.panels.widgets import fill, timer
 from napari_atomai.plugin.points import atoms_of
@@ -67,6 +68,9 @@ class MoviesPanel(Panel):
         form.view.currentTextChanged.connect(self._draw)
         form.value.currentTextChanged.connect(self._draw)
         form.table.selectionModel().selectionChanged.connect(self._on_row)
+        form.drag.chosen.connect(self._on_range)
+        form.drag.cleared.connect(lambda: self._on_range(1.0, 0.0))
+        form.drag.failed.connect(self.say)
         form.export_button.clicked.connect(self._on_export)
         self.slot.result_changed.connect(self._on_result)
         callbacks, on_mouse = self.viewer.mouse_drag_callbacks, self._on_mouse
@@ -121,6 +125,19 @@ class MoviesPanel(Panel):
         self.form.view.setCurrentText(TRACK)
         self._draw()
 
+    @worded("selecting atoms")
+    def _on_range(self, low: float, high: float) -> None:
+        """Select the sightings whose values lie in a range of the histogram; of an empty one none."""
+        traced, value = self.traced, self.form.value.currentText()
+        if traced is None:
+            return
+        values = traced.values()[value]
+        count = shown.select_dots(self.viewer.layers, self.form.picker.uid, values, low, high)
+        said = f"{count:,} of {len(values):,} sightings are selected, {value} from {low:.4g} to {high:.4g}."
+        self.say(
+            {-1: "Tick states: sightings are selected on their discs.", 0: "None selected."}.get(count, said)
+        )
+
     # --- what happens ---
 
     @worded("choosing a movie")
@@ -134,8 +151,17 @@ class MoviesPanel(Panel):
         self._fill()
         if self.traced is not None:
             self._tell()
+        elif layer is None:
+            self.say(NO_IMAGE)
         else:
-            self.say(NO_IMAGE if layer is None else _HINT)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Go on from the layers of a saved session: the form gets the recipe they were made with."""
+        recipe = kept(self.viewer.layers, shown.ROLES, self.form.picker.uid, FollowAtoms)
+        if isinstance(recipe, FollowAtoms):
+            self.form.put(recipe)
+        self.say(_HINT if recipe is None else AGAIN.format("Follow atoms"))
 
     @worded("looking at the atoms")
     def _on_atoms(self) -> None:
@@ -236,6 +262,7 @@ class MoviesPanel(Panel):
     @worded("drawing the plot")
     def _draw(self, *_: Any) -> None:
         form = self.form
+        form.drag.on = self.traced is not None and form.view.currentText() == STATES
         plot.draw(form.plot, self.traced, form.view.currentText(), self.track, form.value.currentText())
 
 
@@ -248,7 +275,9 @@ def columns_of(traced: Traced) -> dict[str, Any]:
     """Return the table of tracks."""
     tracks, states = traced.found.tracks, traced.found.states
     before, after = tracks.steps()
-    changes = np.bincount(tracks.track[before], states[before] != states[after], minlength=len(tracks))
+    known = (states[before] >= 0) & (states[after] >= 0)  # a state that is not known is no change
+    changed = known & (states[before] != states[after])
+    changes = np.bincount(tracks.track[before], changed, minlength=len(tracks))
     return {
         "track": np.arange(len(tracks)),
         "first": tracks.first,

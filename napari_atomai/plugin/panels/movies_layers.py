@@ -11,7 +11,8 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Points, Tracks
 from numpy.typing import NDArray
 
-from napari_atomai.plugin.layers import KEY, image_layer_data, notes_of, uid_of
+from napari_atomai.plugin.kept_recipes import note
+from napari_atomai.plugin.layers import KEY, find_layer, image_layer_data, notes_of, uid_of
 from napari_atomai.plugin.overlays import overlay, take_away
 from napari_atomai.plugin.points import colours_of
 
@@ -25,6 +26,7 @@ TRACKS, DOTS = "tracks", "states of atoms"
 ROLES = (TRACKS, DOTS)
 _STILL, _DRIFT = "without_drift_of", "drift"
 _DISC = 0.45  # spacings
+_RING, _MARK = 0.3, "#F4511E"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,7 @@ def show_tracks(layers: Any, image: Any, traced: Traced, *, still: bool) -> Any:
     layer.color_by = coloured if coloured in layer.features else "track_id"
     layer.tail_length = max(traced.found.tracks.length, 1)
     layer.name = f"{image.name}: tracks" + (" without drift" if still else "")
+    note(layer, traced.record)
     return layer
 
 
@@ -111,7 +114,22 @@ def show_dots(layers: Any, image: Any, traced: Traced, *, still: bool, size: flo
     layer.size = _DISC * size
     layer.face_color = state_rgba(traced)[states]
     layer.name = f"{image.name}: states" + (" without drift" if still else "")
+    note(layer, traced.record)
     return layer
+
+
+def select_dots(layers: Any, uid: str, values: NDArray[Any], low: float, high: float) -> int:
+    """Select the sightings of an image whose values lie in a range; return how many, -1 without discs."""
+    dots = find_layer(layers, DOTS, uid)
+    if dots is None or len(dots.data) != len(values):
+        return -1
+    chosen = (values >= low) & (values <= high)
+    dots.visible = True
+    layers.selection.active = dots
+    dots.mode = "select"
+    dots.selected_data = set(np.flatnonzero(chosen).tolist())
+    dots.border_width, dots.border_color = np.where(chosen, _RING, 0.0), _MARK
+    return int(chosen.sum())
 
 
 def state_colours(traced: Traced) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QFormLayout, 
 
 from napari_atomai.data.recipes_lattice import FollowAtoms
 from napari_atomai.plugin.form_fields import field_for
-from napari_atomai.plugin.panels.lattice_atoms import AtomsBox
+from napari_atomai.plugin.panels.lattice_atoms import ALL, AtomsBox
 from napari_atomai.plugin.panels.lattice_layout import fill_box
 from napari_atomai.plugin.panels.picker import ImagePicker
+from napari_atomai.plugin.panels.range_drag import RangeDrag
 from napari_atomai.plugin.panels.run_box import RunBox
 from napari_atomai.plugin.panels.table import AtomsTable
 from napari_atomai.plugin.panels.widgets import button, row, rows_table
@@ -54,6 +55,7 @@ class MoviesForm(QWidget):
         for box in (self.tracks, self.dots):
             box.setChecked(True)
         self.plot = PlotCanvas()
+        self.drag = RangeDrag(self.plot)
         self.plot.setFixedHeight(_PLOT)
         self.table, self.model = rows_table(), AtomsTable()
         self.table.setModel(self.model)
@@ -61,6 +63,7 @@ class MoviesForm(QWidget):
         self.table.horizontalHeader().setDefaultSectionSize(_COLUMN)
         self.view, self.value = QComboBox(), QComboBox()
         self.view.addItems(list(VIEWS))
+        self.view.setToolTip("What is plotted; drag over the values of the states to select those sightings")
         self.value.setToolTip("The value of the chosen track; click on an atom or a row to choose one")
         self.export_button = button("Export ...", "Tables of tracks, drift and transitions, figures, recipe")
         self.rows = QFormLayout()
@@ -119,6 +122,13 @@ class MoviesForm(QWidget):
         classes = (self.atoms.class_name,) if self.atoms.class_name else ()
         fields = {name: field.get() for name, field in self._fields.items()}
         return {"classes": classes, "feature": "" if feature == BY_ITSELF else feature, **fields}
+
+    def put(self, recipe: FollowAtoms) -> None:
+        """Put the options of a recipe into the form."""
+        for name, field in self._fields.items():
+            field.put(getattr(recipe, name))
+        self.feature.setCurrentText(recipe.feature or BY_ITSELF)
+        self.atoms.which.setCurrentText(recipe.classes[0] if recipe.classes else ALL)
 
     def show_features(self, names: Sequence[str]) -> None:
         """Offer the features that the atoms have."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_atomai.data.recipes_statistics import Unmix
 from napari_atomai.plugin import asking
+from napari_atomai.plugin.kept_recipes import AGAIN, kept
 from napari_atomai.plugin.layers import image_of
 from napari_atomai.plugin.panels import unmixing_work as work
 from napari_atomai.plugin.panels.components_work import Number
@@ -142,6 +144,10 @@ class UnmixingPanel(Panel):
         else:
             self.say("Open a spectrum image, or take one from File > Open Sample.")
         self._on_result(uid)
+        recipe = kept(self.viewer.layers, (work.ROLE.format(1),), uid, Unmix)
+        if self.found is None and isinstance(recipe, Unmix):
+            self.form.put(recipe)
+            self.say(AGAIN.format("Unmix"))
 
     @worded("showing the result")
     def _on_result(self, uid: str) -> None:

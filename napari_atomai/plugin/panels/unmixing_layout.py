@@ -82,20 +82,24 @@ class UnmixingForm(QWidget):
     def show_possible(self) -> None:
         """Show the rows that the method needs."""
         options = self.options.options()
-        offset = options["method"] == "nmf" and options["noise"] == "uniform"
+        offset = options["method"] == "nmf" and options["noise"] != "poisson"
         self.rows.setRowVisible(self.options.widget("offset"), offset)
 
     def show_energies(self, low: float, high: float, step: float, unit: str) -> None:
         """Offer the energies of an image, with so much from channel to channel; all of them are chosen."""
-        decimals = max(0, min(9, 2 - math.floor(math.log10(step)))) if step > 0 else 3
+        decimals = max(0, min(9, 2 - math.floor(math.log10(step) + 1e-9))) if step > 0 else 3
         for name in ("low", "high"):
             spin = self.options.widget(name)
             spin.setSuffix(f" {unit}" if unit else "")
             spin.setDecimals(decimals)
             spin.setSingleStep(10 * step or 1.0)
-        # Rounded outwards: the first and the last channel are within.
-        unit_in_last = 10.0**-decimals
-        self.options.put({"low": low - 0.5 * unit_in_last, "high": high + 0.5 * unit_in_last})
+        self.options.put({"low": low, "high": high})
+
+    def put(self, recipe: Unmix) -> None:
+        """Put the options of a recipe into the form; all energies where it names none."""
+        options = recipe.model_dump()
+        energies = ("low", "high") if recipe.low == recipe.high else ()
+        self.options.put({name: value for name, value in options.items() if name not in energies})
 
     def show_result(self, number: int) -> None:
         """Offer what a result with so many components has; 0: there is none."""

@@ -27,7 +27,8 @@ _RAYLEIGH = 1.1774  # median of a distance in the plane, in standard deviations 
 _LARGER = 1.2  # times the area of another cell
 _CHANCE = 0.75  # of the agreement of classes: in an alloy all vectors agree as well, but for luck
 _TRIED = 1000  # pairs of vectors, of which the best is taken
-_LUCK = 0.01
+_LUCK, _SURE = 0.01, 1e-6
+"""Chances above which classes are not believed to be ordered, and above which that is doubted in words."""
 _BENT = 0.25  # of the distance between neighbours: no single grid fits such atoms
 
 
@@ -216,20 +217,28 @@ def _first_vectors(
     if by == "class":
         return own, kinds, ()
     plain = lattice_vectors(where, anyone, spacing)
-    if plain is not None and (own is None or _by_chance(where, kinds, own, plain, spacing)):
+    luck = 1.0 if own is None else 0.0 if plain is None else _luck(where, kinds, own, plain, spacing)
+    if plain is not None and luck > _LUCK:
         return plain, anyone, ("Classes follow no lattice of their own: sublattices are those of positions.",)
-    return own, kinds, ()
+    if luck < _SURE:
+        return own, kinds, ()
+    few = (
+        f"In an alloy, {len(where)} atoms look as ordered with a chance of {luck:.1g}: if this is one, "
+        "choose sublattices by position."
+    )
+    return own, kinds, (few,)
 
 
-def _by_chance(where: Vector, kinds: Integers, own: Vector, plain: Vector, spacing: float) -> bool:
-    """Whether a cell larger than that of the positions keeps classes hardly better, or as luck would."""
+def _luck(where: Vector, kinds: Integers, own: Vector, plain: Vector, spacing: float) -> float:
+    """Return the chance that a cell larger than that of the positions keeps classes so well by luck alone."""
     if abs(np.linalg.det(own)) < _LARGER * abs(np.linalg.det(plain)):
-        return False
+        return 0.0
     same, there = agreeing(where, kinds, np.concatenate([own, plain]), spacing)
     share = same / np.maximum(there, 1)
     equal = float(((np.unique(kinds, return_counts=True)[1] / len(kinds)) ** 2).sum())
-    luck = _TRIED * float(binom.sf(same[:2].sum() - 1, there[:2].sum(), equal))
-    return bool(share[2:].min() > _CHANCE * share[:2].min() or luck > _LUCK)
+    if share[2:].min() > _CHANCE * share[:2].min():
+        return 1.0
+    return min(_TRIED * float(binom.sf(same[:2].sum() - 1, there[:2].sum(), equal)), 1.0)
 
 
 def fitted(where: Vector, sited: Indexed, vectors: Vector) -> Cell:
