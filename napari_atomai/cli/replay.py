@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from napari_atomai.errors import BadOption
@@ -44,6 +45,11 @@ def add(parser: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; 0 when all went well, 1 when one file failed."""
+    with TemporaryDirectory() as models:
+        return _run(args, Path(models))
+
+
+def _run(args: argparse.Namespace, models: Path) -> int:
     import sys
 
     from napari_atomai.cli.find import Outcome, Speaker
@@ -51,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     from napari_atomai.workflow.replay import parts_in
     from napari_atomai.workflow.script import as_script
 
-    parts = parts_in(args.source)
+    # A script outlives the command: a model that is only inside the session would not be there for it.
+    parts = parts_in(args.source, None if args.script else models)
     if args.script:
         sys.stdout.write(as_script(list(parts.values())))
         return 0

@@ -1,7 +1,7 @@
 """A piece of work as one file: JSON for what there is, NPY for the numbers, in a zip. No Qt, no pickle.
 
 Everything that can read a zip and NPY can read it: ``numpy.load(file)`` gives the arrays by name, and
-``session.json`` says what they are.
+``session.json`` says what they are. Models lie in ``models/`` as safetensors files, named by their hash.
 """
 
 from __future__ import annotations
@@ -22,17 +22,30 @@ from napari_atomai.files.atomic import replacing
 from napari_atomai.files.guard import Limits
 
 SUFFIX = ".atomai"
-VERSION = 1
+VERSION = 2
+"""2: arrows, tracks, colours, and the models that were used."""
 _ENTRY = "session.json"
+_MODELS, _MODEL = "models/", ".safetensors"
 _MOST_JSON = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What is kept of a viewer: its layers as JSON, their numbers as arrays."""
+    """What is kept of a viewer.
+
+    Parameters
+    ----------
+    entry : dict
+        Its layers, and how atoms were found, as JSON.
+    arrays : dict of str to array
+        Their numbers.
+    models : dict of str to bytes
+        Safetensors files of the taught models that were used, by their hash (sha256).
+    """
 
     entry: dict[str, Any]
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    models: dict[str, bytes] = field(default_factory=dict)
 
 
 class _Layer(BaseModel):
@@ -40,7 +53,7 @@ class _Layer(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    kind: Literal["image", "labels", "points", "shapes"]
+    kind: Literal["image", "labels", "points", "shapes", "vectors", "tracks"]
     name: str
     uid: str
     notes: dict[str, Any]
@@ -82,6 +95,8 @@ def write_work(path: Path, work: Work) -> None:
         for name, values in work.arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
                 np.lib.format.write_array(stream, np.asanyarray(values), allow_pickle=False)
+        for digest, content in work.models.items():
+            archive.writestr(f"{_MODELS}{digest}{_MODEL}", content)
 
 
 def read_work(path: Path, limits: Limits | None = None) -> Work:
@@ -121,12 +136,14 @@ def _read(archive: zipfile.ZipFile, path: Path, limits: Limits) -> Work:
             remedy="Update napari-atomai.",
         )
     _check_shape(entry, path)
-    arrays = {}
+    arrays, models = {}, {}
     for name in sizes:
         if name.endswith(".npy"):
             stream = io.BytesIO(archive.read(name))  # its checksum is compared on the way
             arrays[name.removesuffix(".npy")] = np.lib.format.read_array(stream, allow_pickle=False)
-    return Work(entry, arrays)
+        elif name.startswith(_MODELS):
+            models[name.removeprefix(_MODELS).removesuffix(_MODEL)] = archive.read(name)
+    return Work(entry, arrays, models)
 
 
 def _check_shape(entry: dict[str, Any], path: Path) -> None:

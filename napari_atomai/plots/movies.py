@@ -95,7 +95,8 @@ def draw_dwells(axes: Any, mean: Matrix, low: Matrix, high: Matrix, unit: str) -
     axes.errorbar(state, shown, np.nan_to_num(error), fmt="o", capsize=4, lolims=open_ & np.isfinite(low))
     axes.set_xticks(state)
     axes.set_xlim(-0.5, len(mean) - 0.5)
-    axes.set_ylim(bottom=0)
+    highest = max([*shown[np.isfinite(shown)].tolist(), *high[np.isfinite(high)].tolist(), 0.0])
+    axes.set_ylim(0, 1.2 * highest or 1.0)  # room for the arrows
     axes.set_xlabel("state")
     axes.set_ylabel(f"mean time in it, {unit}")
 

@@ -14,6 +14,7 @@ from napari_atomai.files.work import SUFFIX, Work, read_work, write_work
 from napari_atomai.plugin import autosave
 from napari_atomai.plugin.asking import ask_choice, ask_file, ask_save
 from napari_atomai.plugin.docks import soon
+from napari_atomai.plugin.kept_models import with_its_model
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.saved_work import add_hashes, beside, restore, restored_found, take
 from napari_atomai.plugin.session import session_of
@@ -93,9 +94,14 @@ def put_back(viewer: Any, work: Work, folder: Path) -> None:
         name = Path(known["path"]).name
         return ask_file(_window(viewer), f"Where is {name}?")
 
+    def find_model(name: str) -> Path | None:
+        return ask_file(_window(viewer), f"Where is the model {name}?", "Models (*.safetensors)")
+
     _, notes = restore(viewer, work, find)
     for entry in work.entry["found"]:
-        session.put_back(entry["uid"], restored_found(entry, work.arrays))
+        found, note = with_its_model(restored_found(entry, work.arrays), work.models, folder, find_model)
+        session.put_back(entry["uid"], found)
+        notes += [note] if note else []
     if notes:
         show_warning("\n".join(notes))
 
@@ -175,7 +181,10 @@ def _window(viewer: Any) -> Any:
 def _writing(path: Path, work: Work) -> Callable[[], Working]:
     def start() -> Working:
         yield Progress(0, 0, "saving")
+        from napari_atomai.workflow.saved_models import add_models
+
         add_hashes(work)
+        add_models(work)
         write_work(path, work)
 
     return start

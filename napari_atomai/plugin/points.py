@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.plugin.layers import KEY, origin_nm, pixel_size_nm
+from napari_atomai.workflow.marked import marked_atoms
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -36,33 +36,9 @@ def features_of(atoms: Atoms) -> dict[str, NDArray[Any]]:
 
 def atoms_of(points: Points) -> Atoms:
     """Return the atoms as a Points layer has them now, edits and calibration included."""
-    notes = points.metadata.get(KEY, {})
     features = {str(name): np.asarray(points.features[name]) for name in points.features}
-    count = len(points.data)
-    known = tuple(notes.get("class_names", ())) or ("column",)
-    labels = features.pop("class", np.full(count, known[0], dtype=object))
-    names = (*known, *(str(label) for label in dict.fromkeys(labels) if label not in known))
-    place = {name: i for i, name in enumerate(names)}
-    ids = features.pop("id", np.arange(count))
-    atoms = Atoms.make(
-        points.data[:, -2:],
-        np.fromiter((place[str(label)] for label in labels), np.int64, count),
-        _frames(points.data[:, :-2], notes.get("leading_shape", ())),
-        features,
-        class_names=names,
-        pixel_size=pixel_size_nm(points),
-        origin=origin_nm(points),
-    )
-    return dataclasses.replace(atoms, ids=np.asarray(ids, dtype=np.int64))
-
-
-def _frames(leading: NDArray[Any], shape: Sequence[int]) -> NDArray[np.int64]:
-    index = np.rint(leading).astype(np.int64)
-    if index.shape[1] == 0:
-        return np.zeros(len(index), np.int64)
-    if index.shape[1] == 1 or len(shape) != index.shape[1]:
-        return np.maximum(index[:, -1], 0)
-    return np.ravel_multi_index(tuple(index.T), tuple(shape), mode="clip").astype(np.int64)
+    notes = points.metadata.get(KEY, {})
+    return marked_atoms(points.data, features, notes, pixel_size_nm(points), origin_nm(points))
 
 
 def border_colours(atoms: Atoms) -> NDArray[np.float64]:

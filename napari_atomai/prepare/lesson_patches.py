@@ -22,7 +22,7 @@ SIDE = 128
 _AT_ATOMS = 0.7
 """Share of patches drawn around an atom; the others lie anywhere in what was reviewed."""
 
-_EMPHASIS = 4.0
+EMPHASIS = 4.0
 """Weight of a pixel on an atom against one of the background, of which there are many times more."""
 
 _TURNS = {"flips": True, "quarter_turns": True}
@@ -48,12 +48,6 @@ class Patches:
     images: Tensor
     targets: Tensor
     weights: Tensor
-
-    @classmethod
-    def joined(cls, parts: Sequence[Patches]) -> Patches:
-        """Return several batches as one."""
-        every = [part for part in parts if len(part.images)]
-        return cls(*(torch.cat([getattr(part, name) for part in every]) for name in _FIELDS))
 
     def keep(self, which: NDArray[np.int64]) -> Patches:
         """Return some of the patches."""
@@ -100,7 +94,7 @@ def batch_of(pictures: Tensor, labels: Tensor) -> Patches:
     images = np.stack([as_seen(picture) for picture in pictures[:, 0].numpy()])
     targets = (labels == 1).float()[:, None]
     known = (labels != IGNORED).float()[:, None]
-    return Patches(torch.from_numpy(images), targets, known * (1 + (_EMPHASIS - 1) * targets))
+    return Patches(torch.from_numpy(images), targets, known * (1 + (EMPHASIS - 1) * targets))
 
 
 def to_judge(lessons: Sequence[Lesson], most: int, seed: int) -> Patches | None:

@@ -17,6 +17,7 @@ from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms
 from napari_atomai.data.recipes_teaching import Teach
 from napari_atomai.errors import BadAtoms, BadOption
+from napari_atomai.locate.neighbours import nearest_distances
 from napari_atomai.predictors.finder import Finder
 from napari_atomai.predictors.scale import LATTICE, resized, true_zoom
 from napari_atomai.prepare.lessons import RADIUS, Lesson, held_out, in_mask, region_mask
@@ -31,6 +32,9 @@ Mask = NDArray[np.bool_]
 
 _BLOCK = 3.0
 """Side of a held-out block, in spacings."""
+
+_IRREGULAR = 0.3
+"""Spread of the distances to the nearest atom, relative to their mean; of atoms strewn at random 0.52."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +101,12 @@ class Task:
     reviewed: Mask
     held: Mask
     lesson: Lesson
+
+    @property
+    def crystal(self) -> bool:
+        """Whether the corrected atoms lie about as far from each other as in a lattice."""
+        distances = nearest_distances(self.positions)
+        return len(distances) > 1 and bool(distances.std() < _IRREGULAR * distances.mean())
 
 
 def corrections_in(path: Path) -> list[Correction]:

@@ -12,12 +12,13 @@ from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FindAtoms, Record, RefineAtoms
 from napari_atomai.errors import BadOption, CannotRead
 from napari_atomai.files.reading import read
-from napari_atomai.files.work import SUFFIX
-from napari_atomai.models.storage import bundled_models, load_weights
+from napari_atomai.files.work import SUFFIX, read_work
+from napari_atomai.models.storage import load_weights
 from napari_atomai.workflow.find import Found, finding
 from napari_atomai.workflow.hand_edits import edited
 from napari_atomai.workflow.record import check_input, describe_input
-from napari_atomai.workflow.saved import dataset_of, read_images, whereabouts
+from napari_atomai.workflow.saved import dataset_of, images_of, read_images
+from napari_atomai.workflow.saved_models import model_now, taught_model, unpacked, with_model_at
 from napari_atomai.workflow.script import Part
 
 
@@ -40,13 +41,15 @@ class Replayed:
     notes: tuple[str, ...]
 
 
-def parts_in(path: Path) -> dict[str, Part]:
+def parts_in(path: Path, models: Path | None = None) -> dict[str, Part]:
     """Return how the atoms of each image came about, by its name.
 
     Parameters
     ----------
     path : Path
         A recipe.json, or a session (.atomai), whose models may lie beside it.
+    models : Path, optional
+        Folder for the models inside a session whose own files are gone; without one they are not taken out.
 
     Raises
     ------
@@ -55,14 +58,20 @@ def parts_in(path: Path) -> dict[str, Part]:
     BadOption
         If it is none, comes from a newer version, or has no atoms.
     """
+    kept: Mapping[str, bytes] = {}
     if path.suffix == SUFFIX:
-        parts = {image.name: part for image in read_images(path) if (part := image.part()) is not None}
+        work = read_work(path)
+        kept, images = work.models, images_of(work, path.name)
+        parts = {image.name: part for image in images if (part := image.part()) is not None}
     else:
         record = _record_in(path)
         parts = {Path(record.input.path).name or "pixels without a file": Part(record)}
     if not parts:
         raise BadOption(f"{path.name} has no image with atoms.", remedy="Find atoms first, and save again.")
-    return {name: Part(_with_model(part.record, path.parent), part.edits) for name, part in parts.items()}
+    return {
+        name: Part(_with_model(part.record, path.parent, kept, models), part.edits)
+        for name, part in parts.items()
+    }
 
 
 def own_image(path: Path, name: str, part: Part) -> Image:
@@ -148,16 +157,20 @@ def _record_in(path: Path) -> Record:
         ) from error
 
 
-def _with_model(record: Record, folder: Path) -> Record:
+def _with_model(record: Record, folder: Path, kept: Mapping[str, bytes], models: Path | None) -> Record:
     """Return the record with its model where it is now: a taught one may have been moved along."""
-    find = record.step(FindAtoms)
-    if not isinstance(find, FindAtoms) or find.model in bundled_models() or record.model is None:
+    asked = taught_model(record)
+    if asked is None or record.model is None:
         return record
-    place = whereabouts(Path(find.model), record.model.sha256, folder)
+    place = model_now(record, folder)
+    if place is None and models is not None:
+        place = unpacked(kept, record, models)
+    place = place or (asked if asked.is_file() else None)
     if place is None:
         raise CannotRead(
-            f"The model {record.model.name!r} was in {find.model}, which is not there any more.",
-            remedy=f"Put the file into {folder}, under any name.",
+            f"The model {record.model.name!r} was in {asked}, which is not there any more.",
+            remedy="The session holds it: open the session in napari, and it is among your models."
+            if record.model.sha256 in kept
+            else f"Put the file into {folder}, under any name.",
         )
-    new = find.model_copy(update={"model": str(place)})
-    return record.model_copy(update={"steps": tuple(new if step is find else step for step in record.steps)})
+    return with_model_at(record, place)

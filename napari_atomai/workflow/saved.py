@@ -19,6 +19,7 @@ from napari_atomai.errors import BadAtoms, CannotRead
 from napari_atomai.files.reading import read
 from napari_atomai.files.work import Work, read_work
 from napari_atomai.workflow.hand_edits import Edits, edits_between
+from napari_atomai.workflow.marked import marked_atoms
 from napari_atomai.workflow.record import file_sha256
 from napari_atomai.workflow.script import Part
 
@@ -211,24 +212,10 @@ def outline(corners: NDArray[Any], form: str) -> Vector:
 
 def atoms_of_layer(layer: Entry, arrays: Mapping[str, NDArray[Any]]) -> Atoms:
     """Return the atoms that a layer of points stands for, edits and calibration included."""
-    uid, notes = layer["uid"], layer["notes"]
-    data = np.asarray(arrays[f"{uid}/data"], np.float64)
+    uid, axes = layer["uid"], _axes(layer)
     features = {name: arrays[f"{uid}/feature/{name}"] for name in layer["features"]}
-    known = tuple(notes.get("class_names", ())) or ("column",)
-    labels = [str(each) for each in features.pop("class", np.full(len(data), known[0]))]
-    names = tuple(dict.fromkeys([*known, *labels]))
-    ids = features.pop("id", np.arange(len(data)))
-    axes = _axes(layer)
-    atoms = Atoms.make(
-        data[:, -2:],
-        np.array([names.index(label) for label in labels], np.int64),
-        _frames(data[:, :-2], notes.get("leading_shape", ())),
-        features,
-        class_names=names,
-        pixel_size=_pixel_size(axes),
-        origin=(axes[0].offset_nm, axes[1].offset_nm),
-    )
-    return dataclasses.replace(atoms, ids=np.asarray(ids, np.int64))
+    origin = (axes[0].offset_nm, axes[1].offset_nm)
+    return marked_atoms(arrays[f"{uid}/data"], features, layer["notes"], _pixel_size(axes), origin)
 
 
 def _is_image(layer: Entry) -> bool:
@@ -300,13 +287,3 @@ def _axes(layer: Entry) -> tuple[Axis, Axis]:
 def _pixel_size(axes: Sequence[Axis]) -> tuple[float, float] | None:
     rows, columns = axes[-2].nm, axes[-1].nm
     return None if rows is None or columns is None else (rows, columns)
-
-
-def _frames(leading: Vector, shape: Sequence[int]) -> NDArray[np.int64]:
-    """Return the number of the frame of each atom from its leading coordinates."""
-    index = np.rint(leading).astype(np.int64)
-    if index.shape[1] == 0:
-        return np.zeros(len(index), np.int64)
-    if len(shape) != index.shape[1]:
-        return np.maximum(index[:, -1], 0)
-    return np.asarray(np.ravel_multi_index(tuple(index.T), tuple(shape), mode="clip"), np.int64)

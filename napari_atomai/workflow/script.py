@@ -1,4 +1,4 @@
-"""Copy as script: Python that runs without napari and gives the atoms that are on the screen."""
+"""Copy as script: Python that runs without napari and gives what is on the screen."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pprint import pformat
 from textwrap import indent
 
-from napari_atomai.data.recipe import FindAtoms, Recipe, Record, RefineAtoms
+from napari_atomai.data.recipe import Record
 from napari_atomai.errors import BadOption
 from napari_atomai.workflow.hand_edits import Edits
+from napari_atomai.workflow.script_steps import imports_of, lines_of, result_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Part:
 
 
 def as_script(what: Record | Sequence[Part]) -> str:
-    """Return a script that finds the same atoms, with the same edits by hand, from the same files.
+    """Return a script that does the same steps, with the same edits by hand, on the same files.
 
     Parameters
     ----------
@@ -31,12 +32,14 @@ def as_script(what: Record | Sequence[Part]) -> str:
     Returns
     -------
     str
-        Python. It leaves a list ``results`` with the Atoms of each image.
+        Python. It leaves a list ``results`` with the Atoms of each image, or what came of them in the last
+        step: rings, lattice, latents ...
 
     Raises
     ------
     BadOption
-        If no atoms were found, or an image has no file to read it from.
+        If nothing was done, an image has no file to read it from, or a step was done on what comes from
+        no step before it.
     """
     parts = [Part(what)] if isinstance(what, Record) else list(what)
     if not parts:
@@ -47,20 +50,24 @@ def as_script(what: Record | Sequence[Part]) -> str:
                 "The image has no file: a script could not read it.",
                 remedy="Save the image to a file, open that, and find its atoms there.",
             )
-    return "\n".join([_HEAD, *(line for part in parts for line in _lines(part))]) + "\n"
+    lines = (line for part in parts for line in _lines(part))
+    return "\n".join([_HEAD, *_imports(parts), "", "results = []", *lines]) + "\n"
 
 
 _HEAD = '''"""Made by napari-atomai. It needs no window: python script.py"""
 
 from pathlib import Path
+'''
+_ALWAYS = {("data.progress", "finish"), ("workflow.saved", "dataset_of")}
+_EDITED = {("workflow.hand_edits", "Edits"), ("workflow.hand_edits", "edited")}
 
-from napari_atomai.data.progress import finish
-from napari_atomai.data.recipe import FindAtoms, RefineAtoms
-from napari_atomai.workflow.find import finding
-from napari_atomai.workflow.hand_edits import Edits, edited
-from napari_atomai.workflow.saved import dataset_of
 
-results = []'''
+def _imports(parts: Sequence[Part]) -> Iterator[str]:
+    needed = _ALWAYS.union(*(imports_of(part.record) for part in parts))
+    needed |= _EDITED if any(part.edits for part in parts) else set()
+    for where in sorted({where for where, _ in needed}):
+        names = ", ".join(sorted(name for place, name in needed if place == where))
+        yield f"from napari_atomai.{where} import {names}"
 
 
 def _lines(part: Part) -> Iterator[str]:
@@ -71,19 +78,10 @@ def _lines(part: Part) -> Iterator[str]:
         yield f"image = image.calibrated({entry.pixel_size_nm!r})  # nm, by {entry.calibration.method}"
     if record.model is not None:
         yield f"# model {record.model.name}, sha256 {record.model.sha256[:12]}..."
-    for name, kind in (("find", FindAtoms), ("refine", RefineAtoms)):
-        yield f"{name} = {_call(record.step(kind) or kind())}"
-    yield "found = finish(finding(image, find, refine))"
+    atoms = "found.atoms"
     if part.edits:
         said = pformat(part.edits.model_dump(), width=100, compact=True, sort_dicts=False)
         yield f"edits = Edits.model_validate(\n{indent(said, '    ')}\n)"
-        yield "results.append(edited(found.atoms, edits))"
-    else:
-        yield "results.append(found.atoms)"
-
-
-def _call(recipe: Recipe) -> str:
-    """Return a recipe as the call that makes it, with what differs from the defaults."""
-    usual = type(recipe)()
-    changed = {name: value for name, value in recipe if value != getattr(usual, name)}
-    return f"{type(recipe).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+        atoms = "edited(found.atoms, edits)"
+    yield from lines_of(record, atoms)
+    yield f"results.append({result_of(record)})"

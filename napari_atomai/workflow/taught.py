@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logit
 
-from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import Progress
 from napari_atomai.files.weights import Weights
 from napari_atomai.predictors.detect import Detected, as_alone, detecting
@@ -27,7 +26,7 @@ WITHIN = 0.35
 """A found atom counts as a hit when it lies nearer to a true one than this share of the spacing."""
 
 _TRUST = 8.0
-"""How many candidates the calibration of the base is worth against those of the corrections."""
+"""How many candidates uncalibrated scores are worth against those of the corrections."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +83,12 @@ def _compared(seen: Detected, task: Task, part: Mask) -> Judged:
     return Judged(seen.peaks.scores[counts], true[counts], int(columns.sum()))
 
 
-def calibrated_to(weights: Weights, seen: Judged, tasks: Sequence[Task]) -> Weights:
+def calibrated_to(weights: Weights, seen: Judged) -> Weights:
     """Return weights whose scores are the share that is true, as far as so few candidates tell.
+
+    For nets that started from random weights. Those that go on from a base keep its calibration: they are
+    held to what it says of images that were not corrected, and a shift that one image asks for would cost
+    them every other. For the image that was corrected there is the threshold.
 
     Platt scaling with a prior: without candidates the scores stay as they are.
     """
@@ -98,17 +101,5 @@ def calibrated_to(weights: Weights, seen: Judged, tasks: Sequence[Task]) -> Weig
         return float(np.sum(np.logaddexp(0, z) - true * z) + prior)
 
     slope, offset = (float(x) for x in minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x)
-    # What it was taught on decides, whether a lattice is seen in the next image or not.
-    a, b = _calibration(weights.card, tasks)
-    pair = (round(slope * a, 4), round(slope * b + offset, 4))
-    changes = {"calibration": pair, "alone": (1.0, 0.0)}
+    changes = {"calibration": (round(slope, 4), round(offset, 4))}
     return dataclasses.replace(weights, card=weights.card.model_copy(update=changes))
-
-
-def _calibration(card: ModelCard, tasks: Sequence[Task]) -> tuple[float, float]:
-    """Return slope and offset of all that the base does to the log-odds of its nets on most of the images."""
-    slope, offset = card.calibration
-    if sum(task.lattice for task in tasks) > len(tasks) / 2:
-        return slope, offset
-    again, further = card.alone
-    return again * slope, again * offset + further

@@ -48,8 +48,9 @@ class Taught:
     weights : Weights
         Of all nets, with their card.
     before, after : Tally
-        Hits, false alarms and misses of base and taught finder on what was held out, at a score of 0.5.
-        Without a held-out part they are of what was learned from; `judged_on` says so.
+        Hits, false alarms and misses on what was held out: of the base at a score of 0.5, of the taught
+        finder at its `threshold`. Without a held-out part they are of what was learned from; `judged_on`
+        says so.
     judged_on : str
         "held out" or "learned".
     threshold : float
@@ -155,13 +156,16 @@ class Lecture:
         return as_weights(self.run.best, self.run.card.model_copy(update={"name": name, "created": now()}))
 
     def concluded(self, name: str, start: float) -> Generator[Progress, None, Taught]:
-        """Calibrate the best nets, and judge them and the base."""
+        """Judge the best nets and the base."""
         held = any(task.held.any() for task in self.tasks)
         before = yield from judged(finder_for(self.base), self.tasks, held=held)
         after = yield from judged(finder_for(self.weights(name)), self.tasks, held=held)
-        weights = calibrated_to(self.weights(name), after, self.tasks)
-        after = yield from judged(finder_for(weights), self.tasks, held=held)
-        tallies = [each.tally() for each in (before, after)]
+        weights = self.weights(name)
+        if self.recipe.base == NOTHING:
+            weights = calibrated_to(weights, after)
+            after = yield from judged(finder_for(weights), self.tasks, held=held)
+        threshold = (yield from judged(finder_for(weights), self.tasks, held=False)).best_threshold()
+        tallies = [before.tally(), after.tally(threshold)]
         where, notes = ("held out" if held else "learned"), []
         columns = tallies[0].hits + tallies[0].missed
         if columns < _FEW:
@@ -170,8 +174,6 @@ class Lecture:
             notes.append("Nothing was held out: the scores are of what was learned from, and too good.")
         if tallies[1].f1 < tallies[0].f1:
             notes.append("The taught model is worse than its base on what it was judged on.")
-        everywhere = yield from judged(finder_for(weights), self.tasks, held=False)
-        threshold = everywhere.best_threshold()
         card = _card(weights.card, self, tallies, where)
         card = card.model_copy(update={"metrics": card.metrics | {"threshold": threshold}})
         seconds = time.monotonic() - start
@@ -210,6 +212,9 @@ def prepared(corrections: Sequence[Correction], recipe: Teach) -> Generator[Prog
     card = base.card
     if recipe.base == NOTHING:
         card = card.model_copy(update={"calibration": (1.0, 0.0), "alone": (1.0, 0.0), "risk": {}})
+    elif not any(task.crystal for task in tasks):
+        # It knows single atoms now: their scores shall be the same whether their distance is given or not.
+        card = card.model_copy(update={"alone": (1.0, 0.0)})
     run = Run([task.lesson for task in tasks], recipe, None if recipe.base == NOTHING else base, card)
     return Lecture(recipe, tasks, base, run)
 

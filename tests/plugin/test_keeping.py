@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -15,13 +16,17 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
+from napari.utils.colormaps import DirectLabelColormap
 
-from napari_atomai.data.recipe import FindAtoms, RefineAtoms
+from napari_atomai.data.recipe import FindAtoms, ModelRecord, RefineAtoms
 from napari_atomai.errors import CannotRead, SaveFailed
 from napari_atomai.files import work as files
-from napari_atomai.plugin import autosave, keeping
-from napari_atomai.plugin.layers import image_layer_data, notes_of, uid_of
+from napari_atomai.plugin import autosave, keeping, own_models
+from napari_atomai.plugin.kept_models import with_its_model
+from napari_atomai.plugin.layers import KEY, image_layer_data, notes_of, uid_of
 from napari_atomai.plugin.session import session_of
+from napari_atomai.workflow.record import file_sha256
+from napari_atomai.workflow.saved_models import taught_model, with_model_at
 
 
 @pytest.fixture
@@ -66,6 +71,66 @@ def test_a_session_comes_back_whole_and_works_on(session, viewer, tmp_path, qtbo
     assert "Si" in set(again.points(uid).features["class"])
     manual = again.points(uid).features["source"] == "manual"
     assert manual.sum() == 1
+
+
+def test_arrows_tracks_and_colours_come_back(qtbot, viewer, tmp_path):
+    random = np.random.default_rng(0)
+    nm = {"scale": (0.1, 0.1), "units": ("nm", "nm")}
+    notes = {KEY: {"role": "lattice arrows", "parent_uid": "i", "shows": "strain"}}
+    viewer.add_vectors(
+        random.random((5, 2, 2)), name="arrows", edge_color=random.random((5, 4)), length=3, edge_width=2,
+        vector_style="arrow", features={"length_px": np.arange(5.0)}, metadata=notes, **nm,
+    )  # fmt: skip
+    path = [[0, 0, 1, 1], [0, 1, 2, 2], [1, 0, 5, 5], [1, 1, 6, 6]]
+    viewer.add_tracks(np.array(path, float), name="tracks", features={"state": [0, 0, 1, 1]}, tail_width=3)
+    viewer.add_points(random.random((4, 2)), name="sites", face_color=random.random((4, 4)), size=4, **nm)
+    colours = {None: "transparent", 5: "red", 6: "blue"}
+    rings = viewer.add_labels(
+        np.arange(9).reshape(3, 3), name="rings", colormap=DirectLabelColormap(color_dict=colours)
+    )
+    rings.editable = False
+    keeping.write_session(viewer, tmp_path / "day.atomai")
+    other = ViewerModel()
+    keeping.read_session(other, tmp_path / "day.atomai")
+
+    for name, looks in {
+        "arrows": ("edge_color", "length", "edge_width", "vector_style", "scale"),
+        "tracks": ("tail_width", "tail_length", "color_by"),
+        "sites": ("face_color", "border_color", "size"),
+        "rings": ("editable",),
+    }.items():
+        before, after = viewer.layers[name], other.layers[name]
+        np.testing.assert_array_equal(after.data, before.data)
+        assert list(after.features) == list(before.features)
+        for look in looks:
+            assert np.array_equal(getattr(after, look), getattr(before, look)), (name, look)
+    assert notes_of(other.layers["arrows"])["shows"] == "strain"
+    np.testing.assert_array_equal(other.layers["rings"].colormap.map(6), rings.colormap.map(6))
+
+
+def test_a_taught_model_comes_back_with_the_session(session, viewer, tmp_path, monkeypatch):
+    monkeypatch.setenv(own_models.FOLDER, str(tmp_path / "models"))
+    uid, model = uid_of(viewer.layers[0]), tmp_path / "mine.safetensors"
+    model.write_bytes(b"weights")
+    found = session.result(uid).found
+    used = ModelRecord(name="mine", sha256=file_sha256(model))
+    record = with_model_at(found.record.model_copy(update={"model": used}), model)
+    found = dataclasses.replace(found, record=record)
+    session.put_back(uid, found)
+    keeping.write_session(viewer, tmp_path / "day.atomai")
+    model.unlink()
+    other = ViewerModel()
+    keeping.read_session(other, tmp_path / "day.atomai")
+    place = taught_model(session_of(other).result(uid).found.record)
+    assert place.parent == own_models.home()
+    assert place.read_bytes() == b"weights"
+
+    asked = []
+    place.unlink()
+    same, note = with_its_model(found, {}, tmp_path, lambda name: asked.append(name))
+    assert asked == ["mine"]
+    assert same is found
+    assert "'mine' is not in" in note
 
 
 def test_an_image_of_a_file_is_kept_by_its_path_and_found_beside_the_session(qtbot, tmp_path, picture):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -9,6 +11,7 @@ from napari.layers import Image as ImageLayer
 from qtpy.QtWidgets import QApplication
 
 from napari_atomai.data.recipe import FindAtoms, RefineAtoms
+from napari_atomai.data.recipes_lattice import MeasureLattice
 from napari_atomai.files.reading import read
 from napari_atomai.plugin import scripting
 from napari_atomai.plugin.layers import image_layer_data, uid_of
@@ -62,6 +65,14 @@ def test_the_copied_script_gives_the_atoms_on_the_screen_without_napari(
         assert again["ids"].tolist() == points.features["id"].tolist()
         np.testing.assert_array_equal(again["positions"], points.data)
         assert again["classes"].tolist() == points.features["class"].tolist()
+
+    record = session.result(uid_of(layer)).found.record
+    record = record.model_copy(update={"steps": (*record.steps, MeasureLattice(brightness=False))})
+    session.slot("lattice").put(uid_of(layer), SimpleNamespace(record=record))
+    text, said = scripting.script_of(session)
+    assert said == "Copied: Python that finds the atoms of 1 image again. Then: Measure lattice."
+    assert "lattice = finish(measuring_lattice(atoms, MeasureLattice(brightness=False), image))" in text
+    assert text.count("edited(found.atoms, edits)") == 2
 
 
 def test_without_atoms_or_a_file_it_says_what_to_do(qtbot, picture, finder, until, told):

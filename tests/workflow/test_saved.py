@@ -24,6 +24,7 @@ from napari_atomai.workflow.hand_edits import Edits, edited
 from napari_atomai.workflow.record import file_sha256
 from napari_atomai.workflow.replay import chosen, parts_in
 from napari_atomai.workflow.saved import images_of, outline, read_images, whereabouts
+from napari_atomai.workflow.saved_models import add_models, taught_model, with_model_at
 
 EDITS = Edits(removed=(2, 5), changed={3: (10.25, 11.5, "Si")}, added={900: (0, 50.0, 60.5, "column")})
 BOX = np.array([(5.0, 6.0), (5.0, 150.0), (120.0, 150.0), (120.0, 6.0)])
@@ -182,6 +183,42 @@ def test_a_taught_model_beside_the_session_is_taken(scan: tuple[Path, Found], tm
     model.unlink()
     with pytest.raises(CannotRead, match=r"/nowhere/mine\.safetensors"):
         parts_in(recipe)
+
+
+def test_a_taught_model_inside_the_session_is_taken_out_when_its_file_is_gone(
+    scan: tuple[Path, Found], tmp_path: Path
+) -> None:
+    path, model = session(scan, tmp_path / "day.atomai"), tmp_path / "mine.safetensors"
+    model.write_bytes(b"weights")
+    work, record = read_work(path), scan[1].record
+    assert record.model is not None
+    taught = record.model_copy(
+        update={"model": record.model.model_copy(update={"sha256": file_sha256(model)})}
+    )
+    work.entry["found"][0]["record"] = with_model_at(taught, model).to_json()
+    add_models(work)
+    write_work(path, work)
+    (part,) = parts_in(path).values()
+    assert taught_model(part.record) == model
+    model.unlink()
+    (part,) = parts_in(path, tmp_path / "taken out").values()
+    place = taught_model(part.record)
+    assert place is not None
+    assert place.parent == tmp_path / "taken out"
+    assert place.read_bytes() == b"weights"
+    with pytest.raises(CannotRead, match="The session holds it"):
+        parts_in(path)
+
+
+def test_other_weights_under_the_same_name_are_not_kept_as_the_model_that_was_used(
+    scan: tuple[Path, Found], tmp_path: Path
+) -> None:
+    model = tmp_path / "mine.safetensors"
+    model.write_bytes(b"other weights")
+    work = read_work(session(scan, tmp_path / "day.atomai"))
+    work.entry["found"][0]["record"] = with_model_at(scan[1].record, model).to_json()
+    add_models(work)
+    assert work.models == {}
 
 
 def test_of_several_images_one_has_to_be_named(scan: tuple[Path, Found]) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+from importlib import import_module
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from napari_atomai.cli import main
 from napari_atomai.data.progress import finish
-from napari_atomai.data.recipe import Record
+from napari_atomai.data.recipe import FindAtoms, InputRecord, Recipe, Record, Step
+from napari_atomai.data.recipes_latent import CutPatches, LearnLatents
+from napari_atomai.data.recipes_lattice import MeasureLattice
+from napari_atomai.data.recipes_segment import SegmentImage
+from napari_atomai.data.recipes_statistics import LocalOrder
+from napari_atomai.data.recipes_structure import BuildStructure, ExportStructure, FindRings, Relax
 from napari_atomai.errors import BadOption
 from napari_atomai.simulate.samples import sample
 from napari_atomai.workflow.find import Found, as_image, finding
 from napari_atomai.workflow.hand_edits import Edits, edited, edits_between
+from napari_atomai.workflow.lattice import measuring_lattice
+from napari_atomai.workflow.local_order import mapping_order
 from napari_atomai.workflow.replay import Replayed, parts_in, replaying
 from napari_atomai.workflow.script import Part, as_script
 
@@ -54,6 +64,48 @@ def test_the_script_gives_the_same_atoms_with_the_same_edits(scan: tuple[Path, F
     expected = edited(scan[1].atoms, EDITS)
     assert np.array_equal(atoms.positions, expected.positions)  # type: ignore[has-type]
     assert np.array_equal(atoms.ids, expected.ids)  # type: ignore[has-type]
+
+
+BEFORE: dict[type, tuple[Any, ...]] = {
+    LearnLatents: (CutPatches(),),
+    Relax: (FindAtoms(), BuildStructure(elements={"column": "C"})),
+    ExportStructure: (FindAtoms(), BuildStructure(elements={"column": "C"})),
+}
+
+
+@pytest.mark.parametrize("kind", get_args(get_args(Step)[0]), ids=lambda kind: kind.__name__)
+def test_every_step_there_is_can_be_written_as_python(kind: type[Recipe]) -> None:
+    """A new kind of step must be taught to the script: else this fails."""
+    before = BEFORE.get(kind, () if kind in (FindAtoms, SegmentImage) else (FindAtoms(),))
+    last = BuildStructure(elements={"column": "C"}) if kind is BuildStructure else kind()
+    record = Record(input=InputRecord(path="scan.npy"), steps=(*before, last))
+    text = as_script(record)
+    tree = ast.parse(text)
+    assert f"{kind.__name__}(" in text
+    for where in (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
+        module = import_module(str(where.module))
+        assert all(hasattr(module, name.name) for name in where.names)
+
+
+def test_the_script_does_what_was_done_with_the_atoms(scan: tuple[Path, Found]) -> None:
+    lattice, order = MeasureLattice(brightness=False), LocalOrder(components=2)
+    of_atoms = scan[1].record.model_copy(update={"steps": (*scan[1].record.steps, lattice)})
+    of_image = scan[1].record.model_copy(update={"steps": (order,), "model": None})
+    space: dict[str, Any] = {}
+    exec(compile(as_script([Part(of_atoms, EDITS), Part(of_image)]), "script.py", "exec"), space)
+    frames, maps = space["results"]
+    image, atoms = as_image(scan[0]), edited(scan[1].atoms, EDITS)
+    expected = finish(measuring_lattice(atoms, lattice, image))
+    assert np.array_equal(frames[0].atoms, expected[0].atoms)
+    assert len(frames) == len(expected) == 1
+    again = finish(mapping_order(image, order)).order
+    np.testing.assert_allclose(maps.order.maps.pixels, again.maps.pixels, rtol=1e-5)
+
+
+def test_what_was_done_with_atoms_of_another_file_is_said() -> None:
+    record = Record(input=InputRecord(path="scan.npy"), steps=(FindRings(),))
+    with pytest.raises(BadOption, match="atoms of another file"):
+        as_script(record)
 
 
 def test_a_script_needs_a_file_and_atoms() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
@@ -17,7 +18,7 @@ from napari_atomai.models.storage import load_weights
 from napari_atomai.predictors.detect import detecting
 from napari_atomai.predictors.finder import finder_for
 from napari_atomai.prepare.lessons import held_out, region_mask
-from napari_atomai.trainers.teaching import Run, learning
+from napari_atomai.trainers.teaching import Run, as_weights, learning, net_of, simulated
 from napari_atomai.workflow.corrections import Correction
 from napari_atomai.workflow.find import find_atoms
 from napari_atomai.workflow.nearby import predict_near
@@ -104,6 +105,36 @@ def test_a_net_learns_which_spots_are_atoms(tmp_path: Path) -> None:
     near = np.linalg.norm(found.positions[:, None] - positions, axis=-1).min(axis=0) < 6
     assert near.mean() > 0.8
     assert len(found) < 1.2 * len(positions)
+
+
+def test_scenes_keep_a_net_at_what_it_said_before() -> None:
+    """Learned from are spots that the base takes for atoms; of other images it is to say what it said."""
+    base, scenes = load_weights("atoms"), simulated(4, seed=99)
+
+    def said(tensors: dict[str, np.ndarray]) -> np.ndarray:
+        with torch.no_grad():
+            return torch.sigmoid(
+                net_of(base.card, as_weights([tensors], base.card)).eval()(scenes.images)
+            ).numpy()
+
+    forgot = {}
+    for share in (0.0, 0.5):
+        recipe = Teach(steps=12, batch=4, remember=share, held_out=0, augmentation="none", learning_rate=2e-3)
+        run = finish(learning(finish(prepared([correction()], recipe)).run))
+        forgot[share] = np.abs(said(run.best[0]) - said(dict(base.tensors))).mean()
+    assert forgot[0.5] < 0.6 * forgot[0.0]
+
+
+def test_scores_of_what_was_not_taught_keep_their_meaning() -> None:
+    base = load_weights("atoms").card
+    recipe = QUICK.model_copy(update={"steps": 1})
+    of_crystal = finish(teaching([correction()], recipe)).weights.card
+    assert (of_crystal.calibration, of_crystal.alone) == (base.calibration, base.alone)
+    image, positions = spots()
+    strewn = positions[np.random.default_rng(0).permutation(len(positions))[:14]]
+    far = Correction(image, Atoms.make(strewn), spacing=22.0, dark=False)
+    of_single = finish(teaching([far], recipe)).weights.card
+    assert (of_single.calibration, of_single.alone) == (base.calibration, (1.0, 0.0))
 
 
 def test_the_tile_around_a_place_is_that_of_the_whole_map() -> None:
