@@ -23,7 +23,7 @@ import torch
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import finish
 from napari_atomai.files.weights import Weights, read_weights, write_weights
-from napari_atomai.models.judging import judging
+from napari_atomai.models.judging import Judgement, judging, judging_alone
 from napari_atomai.nets.segmentation import UNet
 from napari_atomai.predictors.finder import Finder, calibrated, finder_for
 from napari_atomai.simulate.scenes import SPACINGS
@@ -136,6 +136,29 @@ def judge(path: Path) -> None:
     risks["single atoms"] = risks["single atoms"].model_copy(update={"thresholds": tuple(moved)})
     card = card.model_copy(update={"metrics": rounded, "risk": risks, "alone": lone})
     write_weights(path, card, weights.tensors, half=True)
+    judge_alone(path)
+
+
+_EVIDENCE = (0.8, -4.7)
+"""Slope and offset from the evidence for a lone atom to its log-odds, before they are measured."""
+
+
+def judge_alone(path: Path) -> None:
+    """Measure what evidence for lone atoms is worth, and what each threshold risks on them: into the card."""
+    weights = read_weights(path)
+
+    def judged(lone: tuple[float, float], seed: int, visible: bool = False) -> Judgement:
+        finder = Finder(finder_for(weights).engines, weights.card.model_copy(update={"lone": lone}))
+        return finish(judging_alone(finder, seed=seed, visible=visible))
+
+    slope, offset = judged(_EVIDENCE, 9_000).calibration()
+    lone = (round(slope * _EVIDENCE[0], 4), round(slope * _EVIDENCE[1] + offset, 4))
+    seen = judged(lone, 10_000, visible=True)
+    print(f"lone atoms: F1 {seen.tally().f1:.4f}, {lone}")
+    risk = weights.card.risk | {"single atoms": seen.risk()}
+    write_weights(
+        path, weights.card.model_copy(update={"lone": lone, "risk": risk}), weights.tensors, half=True
+    )
 
 
 if __name__ == "__main__":

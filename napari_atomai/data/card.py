@@ -49,6 +49,9 @@ class ModelCard(BaseModel):
     alone: tuple[float, float] = Field(
         (1.0, 0.0), description="The same once more, for images in which no lattice is seen."
     )
+    lone: tuple[float, float] = Field(
+        (0.0, 0.0), description="Slope and offset from evidence for a lone atom to log-odds; 0: not measured."
+    )
     normalisation: dict[str, float] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, float] = Field(default_factory=dict)

@@ -12,10 +12,12 @@ from scipy.special import logit
 
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.risk import RiskTable
+from napari_atomai.locate.centres import Peaks
 from napari_atomai.predictors.detect import detecting
 from napari_atomai.predictors.finder import Finder
+from napari_atomai.predictors.lone import detecting_alone, width_of
 from napari_atomai.simulate.scenes import training_pair
-from napari_atomai.simulate.truth import Tally, judged
+from napari_atomai.simulate.truth import Tally, judged, match
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -24,6 +26,8 @@ THRESHOLDS = np.round(np.arange(0.05, 0.991, 0.01), 2)
 _BINS = 10
 _FEWEST = 5
 """Images with fewer visible columns say nothing of what share of them is missed."""
+
+_WITHIN = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +94,10 @@ class Judgement:
             for name, lattice in (("lattice", True), ("single atoms", False))
         }
 
+    def risk(self) -> RiskTable:
+        """Risk of each threshold on all the images."""
+        return self._risk(list(self.images))
+
     def _risk(self, images: list[Seen]) -> RiskTable:
         told = [seen for seen in images if seen.columns >= _FEWEST]
         found = np.stack([(seen.scores[:, None] >= THRESHOLDS).sum(axis=0) for seen in told])
@@ -119,4 +127,38 @@ def judging(
         true, counts = judged(found.peaks.positions, pair)
         seen.append(Seen(found.peaks.scores[counts], true[counts], len(pair.positions), pair.lattice))
         yield Progress(index + 1, images, "judging")
+    return Judgement(tuple(seen))
+
+
+def judging_alone(
+    finder: Finder, images: int = 120, size: int = 192, seed: int = 10_000, *, visible: bool = False
+) -> Generator[Progress, None, Judgement]:
+    """Let a finder look at simulated scenes without a lattice, in the way of `detecting_alone`.
+
+    Parameters
+    ----------
+    finder, images, size, seed
+        As in `judging`; scenes with a lattice are passed over.
+    visible : bool
+        Ask for the columns that can be seen, and pass over those of which nobody could say, as `judging`
+        does. Otherwise a candidate is true where a column was drawn, however faint.
+    """
+    seen: list[Seen] = []
+    number = 0
+    while len(seen) < images:
+        pair = training_pair(np.random.default_rng([seed, number]), size)
+        number += 1
+        if pair.lattice:
+            continue
+        width = width_of(pair.image)
+        peaks = Peaks(np.empty((0, 2)), np.empty(0))
+        if np.isfinite(width):
+            peaks = (yield from detecting_alone(finder, pair.image, width)).peaks
+        columns = pair.positions if visible else pair.drawn
+        true, counts = judged(peaks.positions, pair)
+        if not visible:
+            of_found, _ = match(peaks.positions, columns, _WITHIN)
+            true, counts = np.isin(np.arange(len(peaks)), of_found), np.ones(len(peaks), np.bool_)
+        seen.append(Seen(peaks.scores[counts], true[counts], len(columns), False))
+        yield Progress(len(seen), images, "judging")
     return Judgement(tuple(seen))

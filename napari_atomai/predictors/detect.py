@@ -79,22 +79,33 @@ def detecting(finder: Finder, frame: NDArray[Any], zoom: float) -> Generator[Pro
     Detected
     """
     stack = channels(resized(frame, zoom))
-    probability, spread = yield from _pooled(finder, stack)
+    probability, spread = yield from pooled(finder, stack)
     peaks = find_peaks(probability, min_distance=CLOSEST * finder.card.spacing_best, floor=FLOOR)
-    score_sd = None
+    score_sd = spread_at(spread, peaks.positions)
     if spread is not None:
-        score_sd = ndimage.map_coordinates(spread, peaks.positions.T, order=1, mode="nearest").astype(float)
-        spread = _back(spread, frame.shape)
+        spread = to_size(spread, frame.shape)
     positions = (peaks.positions + 0.5) / true_zoom(frame.shape, zoom) - 0.5
-    return Detected(Peaks(positions, peaks.scores), score_sd, _back(probability, frame.shape), spread)
+    return Detected(Peaks(positions, peaks.scores), score_sd, to_size(probability, frame.shape), spread)
 
 
-def _pooled(finder: Finder, stack: Map) -> Generator[Progress, None, tuple[Map, Map | None]]:
-    """Mean and standard deviation over the members, holding the maps of one member at a time."""
+def pooled(
+    finder: Finder, stack: Map, done: int = 0, of: int = 1
+) -> Generator[Progress, None, tuple[Map, Map | None]]:
+    """Mean and standard deviation over the members, holding the maps of one member at a time.
+
+    Parameters
+    ----------
+    finder : Finder
+        The nets.
+    stack : array, shape (channels, y, x)
+        What they see.
+    done, of : int
+        How many such stacks were seen before, of how many: for the progress told.
+    """
     mean = squares = None
     count = len(finder.engines)
     for number, engine in enumerate(finder.engines, start=1):
-        maps = yield from _part(predict_tiled(engine, stack), number - 1, count)
+        maps = yield from _part(predict_tiled(engine, stack), done * count + number - 1, of * count)
         seen: Map = maps.max(axis=0)
         if mean is None or squares is None:
             mean, squares = seen.astype(np.float32), np.zeros_like(seen)
@@ -118,7 +129,14 @@ def _part(work: Generator[Progress, None, Map], done: int, of: int) -> Generator
         yield Progress(done * inner.of + inner.step, of * inner.of, inner.message)
 
 
-def _back(probability: Map, shape: tuple[int, ...]) -> Map:
+def spread_at(spread: Map | None, positions: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the values (N,) of a map of the spread among members, if there is one."""
+    if spread is None:
+        return None
+    return ndimage.map_coordinates(spread, positions.T, order=1, mode="nearest").astype(np.float64)
+
+
+def to_size(probability: Map, shape: tuple[int, ...]) -> Map:
     """Bring a map back to the size of the frame."""
     if probability.shape == shape:
         return probability

@@ -54,6 +54,8 @@ class TrainingPair:
         Row, column of the visible columns.
     lattice : bool
         Whether there is a lattice in it (False: single atoms, or nothing).
+    drawn : array, shape (M, 2)
+        Row, column of all columns in the frame, seen or not.
     """
 
     image: Picture
@@ -61,6 +63,7 @@ class TrainingPair:
     weight: Picture
     positions: Vector
     lattice: bool
+    drawn: Vector
 
 
 def training_pair(rng: np.random.Generator, size: int = 128) -> TrainingPair:
@@ -78,7 +81,9 @@ def training_pair(rng: np.random.Generator, size: int = 128) -> TrainingPair:
         picture = _enlarge(scene.picture, size, 1)
         scene = replace(scene, picture=picture, clutter=grain, columns=_scaled(scene, size))
     target, weight, seen = marks(scene, conditions.dose / zoom**2, conditions.read_noise * zoom)
-    return TrainingPair(image, target, weight, scene.columns.positions[seen], scene.lattice)
+    positions = scene.columns.positions
+    inside = ((positions > -0.5) & (positions < size - 0.5)).all(axis=1)
+    return TrainingPair(image, target, weight, positions[seen], scene.lattice, positions[inside])
 
 
 def random_scene(rng: np.random.Generator, size: int, spacing: float, zoom: float = 1.0) -> Scene:

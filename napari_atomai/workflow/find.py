@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from napari_atomai.files.reading import read
 from napari_atomai.models.storage import load_weights
 from napari_atomai.predictors.detect import CLOSEST, FLOOR, Detected, as_alone, detecting
 from napari_atomai.predictors.finder import Finder, finder_for
+from napari_atomai.predictors.lone import APART, detecting_alone, width_of
 from napari_atomai.predictors.polarity import find_scale_and_polarity, is_dark
 from napari_atomai.predictors.scale import LATTICE, Scale, find_scale
 from napari_atomai.prepare.normalise import finite
@@ -214,16 +215,14 @@ def finding(
     scale, dark = yield from scale_of(image, find, finder)
     find = with_threshold(find, finder.card, scale.confidence >= LATTICE)
     check_zoom(image, scale.zoom)
+    looking, scale = way(finder, scale, finite(upright(image.frame(0), dark)))
     probability = np.empty((image.n_frames, *image.frame_shape), np.float32)
     spread = np.empty_like(probability) if len(finder.engines) > 1 else None
     parts, incomplete = [], 0
     for index in range(image.n_frames):
         pixels = upright(image.frame(index), dark)
         incomplete += not np.isfinite(pixels).all()
-        work = detecting(finder, finite(pixels), scale.zoom)
-        seen = yield from _within(work, index, image.n_frames)
-        if scale.confidence < LATTICE:
-            seen = as_alone(seen, finder.card)
+        seen = yield from _within(looking(finite(pixels)), index, image.n_frames)
         probability[index] = seen.probability
         if spread is not None:
             spread[index] = seen.spread
@@ -258,6 +257,28 @@ def _within(
         done = _PARTS * index + int((_PARTS - 1) * inner.fraction)
         which = f" in frame {index + 1} of {frames}" if frames > 1 else ""
         yield Progress(done, _PARTS * frames, inner.message + which)
+
+
+Looking = Callable[[NDArray[Any]], Generator[Progress, None, Detected]]
+
+
+def way(finder: Finder, scale: Scale, frame: NDArray[Any]) -> tuple[Looking, Scale]:
+    """Return how frames of a scale are looked at, and the scale itself: without a lattice by lone spots."""
+    if scale.confidence >= LATTICE:
+        return lambda pixels: detecting(finder, pixels, scale.zoom), scale
+    # A finder taught single atoms by a person (`alone` undone) is asked at the zoom that it was taught at.
+    known = any(finder.card.lone) and finder.card.alone != (1.0, 0.0)
+    width = width_of(frame) if known else np.nan
+    if np.isfinite(width):
+        spacing = APART * width / CLOSEST
+        alone = dataclasses.replace(scale, spacing=spacing, zoom=finder.card.spacing_best / spacing)
+        return lambda pixels: detecting_alone(finder, pixels, width), alone
+
+    def irregular(pixels: NDArray[Any]) -> Generator[Progress, None, Detected]:
+        seen = yield from detecting(finder, pixels, scale.zoom)
+        return as_alone(seen, finder.card)
+
+    return irregular, scale
 
 
 def with_threshold(find: FindAtoms, card: ModelCard, lattice: bool) -> FindAtoms:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import dask.array as da
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import napari_atomai as aoi
 from napari_atomai.data.atoms import Atoms
@@ -173,6 +174,21 @@ def test_a_constant_image_has_no_atoms_and_says_why(value: float) -> None:
 def test_noise_has_next_to_no_atoms(seed: int) -> None:
     noise = np.random.default_rng(seed).poisson(20, (256, 256))
     found = finish(finding(Image.from_array(noise)))
+    assert len(found.atoms) <= 3
+    assert any(note.startswith("No lattice was found") for note in found.notes) or not len(found.candidates)
+
+
+@pytest.mark.parametrize("kind", ["waves", "stripes", "film"])
+def test_what_is_no_atom_gives_next_to_none_and_is_said_to_be_no_lattice(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    columns, rows = np.meshgrid(np.arange(300), np.arange(300))
+    film = gaussian_filter(rng.normal(size=(300, 300)), 2)
+    height = {
+        "waves": 0.5 * np.sin(columns / 3 + rows / 5),
+        "stripes": 0.5 * (columns % 12 < 6),
+        "film": np.maximum(0.4 * film / film.std(), -1),
+    }[kind]
+    found = finish(finding(Image.from_array(rng.poisson(20 * (1 + height)))))
     assert len(found.atoms) <= 3
     assert any(note.startswith("No lattice was found") for note in found.notes) or not len(found.candidates)
 
