@@ -24,7 +24,7 @@ from napari_atomai.errors import AtomAIError
 from napari_atomai.files.reading import read
 from napari_atomai.workflow.imspec import ImSpecResult, training_imspec
 
-COMMON: dict[str, Any] = {"patch": 12, "filters": 16, "training_cycles": 40}
+COMMON: dict[str, Any] = {}
 CASES: dict[str, tuple[str, str, str, str, dict[str, Any]]] = {
     "EELS, SrTiO3 film": (
         "eels_STO-film_SI_HAADF.dm3",

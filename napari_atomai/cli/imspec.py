@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   napari-atomai im2spec haadf.dm4 si.dm4 --out results
   napari-atomai im2spec haadf.hspy si.hspy --out results --window 40 --models 5 --turned
   napari-atomai im2spec haadf.hspy si.hspy --out results --predict other.dm4
+  napari-atomai im2spec haadf.dm4 line.dm3 --out results --line 120 40 120 460
   napari-atomai spec2im haadf.hspy si.hspy --out results
 
 DIR gets:
@@ -27,14 +28,14 @@ DIR gets:
 
 # Words, not the recipe's own: pydantic would slow down every --help.
 _OPTIONS = {
-    "window": (float, "side of the patch around each spectrum in nm; 0 = five pixels of the spectrum image"),
-    "patch": (int, "pixels along the side of a patch"),
+    "window": (float, "side of the patch around each spectrum in nm; 0 = the one that tells most"),
+    "patch": (int, "pixels along the side of a patch; 0 = 16 to 32"),
     "low": (float, "lowest energy that is used"),
     "high": (float, "highest energy that is used"),
     "rebin": (int, "channels that are added up to one"),
     "latent_dim": (int, "how many numbers everything has to go through"),
-    "filters": (int, "channels of each convolution"),
-    "training_cycles": (int, "times that all pairs are gone through"),
+    "filters": (int, "channels of the first convolutions"),
+    "training_cycles": (int, "times that all pairs are gone through; 0 = enough"),
     "models": (int, "nets of the ensemble; several give error bars"),
     "held_out": (float, "share of the area held out, in blocks"),
     "seed": (int, "of blocks, weights and order"),
@@ -52,8 +53,21 @@ def add(parser: Any) -> None:
     )
     for name, (kind, words) in _OPTIONS.items():
         parser.flag("--" + name.replace("_", "-"), dest=name, metavar="N", type=kind, help=words)
+    parser.flag(
+        "--line",
+        nargs=4,
+        type=float,
+        metavar="PIXEL",
+        help="SPECTRA is a line scan: row and column of its first and its last spectrum in IMAGE",
+    )
     parser.flag("--same-field", action="store_true", help="take both for pictures of the same field")
-    parser.flag("--turned", action="store_true", help="learn from turned and mirrored patches too (im2spec)")
+    parser.flag(
+        "--turned",
+        nargs="?",
+        const="yes",
+        choices=("auto", "yes", "no"),
+        help="learn from turned and mirrored patches too (im2spec); auto, the default: where it does no harm",
+    )
     parser.flag(
         "--mask",
         metavar="FILE",
@@ -73,16 +87,15 @@ def run(args: argparse.Namespace) -> int:
     from napari_atomai.files.atomic import write_text
     from napari_atomai.files.reading import read
     from napari_atomai.files.writing import write_hspy
-    from napari_atomai.workflow.imspec import maps_of, predict_spectra, training_imspec
+    from napari_atomai.workflow.imspec import maps_of, predict_spectra
 
     recipe = _recipe(args)
     if args.predict and recipe.direction != "im2spec":
         raise BadOption("--predict is for im2spec.", remedy="Leave it out.")
     _check_out(args)
-    image, spectra = picture_of(read(args.image), args.image), spectra_of(read(args.spectra), args.spectra)
+    image = picture_of(read(args.image), args.image)
     other = picture_of(read(args.predict), args.predict) if args.predict else None
-    mask = None if args.mask is None else _mask(args.mask, spectra.shape[-2:])
-    result = _shown(training_imspec(image, spectra, recipe, mask=mask), args)
+    result = _shown(_training(args, image, recipe), args)
     args.out.mkdir(parents=True, exist_ok=True)
     result.model.save_model(args.out / "model.safetensors")
     write_hspy(maps_of(result), args.out / "predicted.hspy", overwrite=args.overwrite)
@@ -102,6 +115,20 @@ def run(args: argparse.Namespace) -> int:
             sys.stderr.write(f"  note: {note}\n")
         sys.stdout.write(f"{result.comparison.sentence()}\nWritten to {args.out}.\n")
     return 0
+
+
+def _training(args: argparse.Namespace, image: Any, recipe: Any) -> Any:
+    from napari_atomai.files.reading import read, read_all
+    from napari_atomai.workflow.imspec import training_imspec, training_on_line
+
+    if args.line:
+        if args.mask:
+            raise BadOption("--mask is for a spectrum image, not for a line.", remedy="Leave it out.")
+        ends = args.line[:2], args.line[2:]
+        return training_on_line(image, line_scan_of(read_all(args.spectra), args.spectra), ends, recipe)
+    spectra = spectra_of(read(args.spectra), args.spectra)
+    mask = None if args.mask is None else _mask(args.mask, spectra.shape[-2:])
+    return training_imspec(image, spectra, recipe, mask=mask)
 
 
 def picture_of(images: list[Any], path: Path) -> Any:
@@ -124,6 +151,16 @@ def spectra_of(images: list[Any], path: Path) -> Any:
     return found
 
 
+def line_scan_of(datasets: list[Any], path: Path) -> Any:
+    """Return the first line scan of a file."""
+    from napari_atomai.data.spectrum import Spectrum
+
+    for each in datasets:
+        if isinstance(each, Spectrum) and each.values.ndim == 2:
+            return each
+    raise CannotRead(f"{path.name} holds no line scan.", remedy="Leave --line out for a spectrum image.")
+
+
 def _recipe(args: argparse.Namespace) -> Any:
     from napari_atomai.data.recipes_spectra import TrainImSpec
 
@@ -139,7 +176,7 @@ def _recipe(args: argparse.Namespace) -> Any:
     if args.same_field:
         line["alignment"] = "same field"
     if args.turned:
-        line["turned"] = True
+        line["turned"] = args.turned
     return TrainImSpec.of({**known, **line, "direction": args.command})
 
 

@@ -52,6 +52,11 @@ class ImSpec:
         The decoder begins with a quarter of the size.
     decoder : str
         "conv" (dilated convolutions) or "mlp".
+    encoder_pooling : int
+        How often the encoder halves its input on the way; 0 = not, as in the paper.
+    symmetric : bool
+        Average the latent over eight orientations of a square image, in use; learn with
+        ``augmentation=napari_atomai.prepare.pairs_augment.turned`` then.
 
     Examples
     --------
@@ -76,6 +81,8 @@ class ImSpec:
         encoder_downsampling: int = 0,
         decoder_upsampling: bool = False,
         decoder: str = "conv",
+        encoder_pooling: int = 0,
+        symmetric: bool = False,
     ) -> None:
         options = {
             "nblayers_encoder": nblayers_encoder,
@@ -86,6 +93,8 @@ class ImSpec:
             "encoder_downsampling": encoder_downsampling,
             "decoder_upsampling": decoder_upsampling,
             "decoder": decoder,
+            "encoder_pooling": encoder_pooling,
+            "symmetric": symmetric,
         }
         self._take(ImSpecTrainer(in_dim, out_dim, latent_dim, net_options=options, seed=seed))
 

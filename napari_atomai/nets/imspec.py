@@ -89,19 +89,35 @@ class SignalEncoder(nn.Module):
         Whether each convolution is normalised.
     downsampling : int
         The signal is averaged over so many samples first; 0 or 1 = not.
+    pooling : int
+        After so many of the first convolutions it is halved; the channels double with every second halving.
     """
 
     def __init__(
-        self, dims: Dims, latent_dim: int, layers: int, filters: int, batch_norm: bool, downsampling: int
+        self,
+        dims: Dims,
+        latent_dim: int,
+        layers: int,
+        filters: int,
+        batch_norm: bool,
+        downsampling: int,
+        pooling: int = 0,
     ) -> None:
         super().__init__()
         self.factor = _factor(dims, max(downsampling, 1))
-        rows, columns = (-(-size // by) for size, by in zip(_plane(dims), self.factor, strict=True))
-        blocks = [
-            _block(1 if i == 0 else filters, filters, len(dims), batch_norm=batch_norm) for i in range(layers)
-        ]
+        size = _shrunk(_plane(dims), self.factor)
+        blocks: list[nn.Module] = []
+        before = 1
+        for i in range(layers):
+            after = filters * 2 ** (min(i, pooling) // 2)
+            blocks.append(_block(before, after, len(dims), batch_norm=batch_norm))
+            if i < pooling:
+                halves = _factor(size, 2)
+                blocks.append(nn.AvgPool2d(halves, ceil_mode=True))
+                size = _shrunk(size, halves)
+            before = after
         self.convolutions = nn.Sequential(*blocks)
-        self.head = nn.Linear(filters * rows * columns, latent_dim)
+        self.head = nn.Linear(before * math.prod(size), latent_dim)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Encode a batch."""
@@ -176,6 +192,11 @@ class SignalNet(nn.Module):
         The decoder begins with a quarter of the size.
     decoder : str
         "conv" or "mlp".
+    encoder_pooling : int
+        How often the encoder halves its input on the way; 0 = not, as in the paper.
+    symmetric : bool
+        In use (not while it learns) the latent is the mean over eight orientations of a square image: it
+        does not depend on which way round the image lies.
     """
 
     def __init__(  # noqa: PLR0913 - the paper's words
@@ -191,10 +212,12 @@ class SignalNet(nn.Module):
         encoder_downsampling: int = 0,
         decoder_upsampling: bool = False,
         decoder: str = "conv",
+        encoder_pooling: int = 0,
+        symmetric: bool = False,
     ) -> None:
         super().__init__()
         self.in_dim, self.out_dim = dims_of("in_dim", in_dim), dims_of("out_dim", out_dim)
-        self.latent_dim = latent_dim
+        self.latent_dim, self.symmetric = latent_dim, symmetric
         counts = (latent_dim, nblayers_encoder, nblayers_decoder, nbfilters_encoder, nbfilters_decoder)
         if min(counts) < 1 or encoder_downsampling < 0:
             raise BadOption(
@@ -203,8 +226,24 @@ class SignalNet(nn.Module):
             )
         if decoder not in _DECODERS:
             raise UnknownOption("decoder", decoder, _DECODERS)
+        if not 0 <= encoder_pooling <= nblayers_encoder:
+            raise BadOption(
+                f"The encoder is to halve {encoder_pooling} times with {nblayers_encoder} convolutions.",
+                remedy="Give an encoder_pooling from 0 to nblayers_encoder.",
+            )
+        if symmetric and (len(self.in_dim) != 2 or self.in_dim[0] != self.in_dim[1]):
+            raise BadOption(
+                f"The inputs have size {self.in_dim}; only square images can be turned.",
+                remedy="Leave symmetric out, or cut square patches.",
+            )
         self.encoder = SignalEncoder(
-            self.in_dim, latent_dim, nblayers_encoder, nbfilters_encoder, batch_norm, encoder_downsampling
+            self.in_dim,
+            latent_dim,
+            nblayers_encoder,
+            nbfilters_encoder,
+            batch_norm,
+            encoder_downsampling,
+            encoder_pooling,
         )
         layers, filters = nblayers_decoder, nbfilters_decoder
         self.decoder: nn.Module = (
@@ -216,7 +255,10 @@ class SignalNet(nn.Module):
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Map normalised (n, *in_dim) to (n, latent_dim)."""
-        result: torch.Tensor = self.encoder(x.reshape(-1, 1, *_plane(self.in_dim)))
+        signals = x.reshape(-1, 1, *_plane(self.in_dim))
+        if self.symmetric and not self.training:
+            return torch.stack([self.encoder(each) for each in _orientations(signals)]).mean(dim=0)
+        result: torch.Tensor = self.encoder(signals)
         return result
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
@@ -231,6 +273,15 @@ class SignalNet(nn.Module):
 
 def _plane(dims: Dims) -> tuple[int, int]:
     return (1, dims[0]) if len(dims) == 1 else (dims[0], dims[1])
+
+
+def _orientations(images: torch.Tensor) -> list[torch.Tensor]:
+    both = images, images.flip(-1)
+    return [torch.rot90(each, quarters, (-2, -1)) for each in both for quarters in range(4)]
+
+
+def _shrunk(size: tuple[int, int], by: tuple[int, int]) -> tuple[int, int]:
+    return -(-size[0] // by[0]), -(-size[1] // by[1])
 
 
 def _factor(dims: Dims, by: int) -> tuple[int, int]:

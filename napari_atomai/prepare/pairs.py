@@ -15,6 +15,9 @@ from napari_atomai.prepare.pairs_places import Grid, Vector
 
 Integers = NDArray[np.int64]
 
+_RANGES = 25
+"""Lengths of sweeps that are compared, where they were ended early."""
+
 
 @dataclass(frozen=True, eq=False)
 class StructureSpectra:
@@ -234,7 +237,7 @@ def held_out(pairs: StructureSpectra, share: float = 0.25, seed: int = 1) -> tup
             why="Neither learning nor a score is possible with so few.",
             remedy="Choose a larger spectrum image, or a smaller region to mask.",
         )
-    blocks = _blocks(pairs)
+    blocks = block_numbers(pairs)
     numbers, block_of = np.unique(blocks, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(numbers))
     sizes = np.cumsum(np.bincount(block_of)[order])
@@ -245,7 +248,7 @@ def held_out(pairs: StructureSpectra, share: float = 0.25, seed: int = 1) -> tup
     return np.flatnonzero(train), np.flatnonzero(test)
 
 
-def _blocks(pairs: StructureSpectra) -> Integers:
+def block_numbers(pairs: StructureSpectra) -> Integers:
     """Return the number of each pair's block: at least a window wide, and some four along the longer side."""
     shape = np.array(pairs.shape)
     side = max(1, round(min(max(pairs.reach, max(shape) / 6), max(shape) / 4)))
@@ -303,13 +306,38 @@ def _usable(
 def _measured(
     spectra: NDArray[np.float64], energy: Axis, notes: list[str]
 ) -> tuple[NDArray[np.float64], Axis]:
-    """Leave out channels at the ends that no spectrum has: a sweep that was ended early."""
-    known = np.flatnonzero(np.isfinite(spectra).any(axis=0))
-    if known.size in (0, spectra.shape[1]):
+    """Leave out channels at the ends that no spectrum has, or that too many sweeps ended before.
+
+    Of all ranges of channels the one is taken which, times the spectra that are measured over all of it,
+    holds most values.
+    """
+    finite = np.isfinite(spectra)
+    some = finite.any(axis=1)
+    count = spectra.shape[1]
+    if finite[some].all() or not some.any():
         return spectra, energy
-    first, last = int(known[0]), int(known[-1]) + 1
-    notes.append(f"{spectra.shape[1] - (last - first)} channels at the ends are in no spectrum: left out.")
+    begins = finite[some].argmax(axis=1)
+    ends = count - finite[some][:, ::-1].argmax(axis=1)
+    first, last, whole = _fullest(begins, ends)
+    if (first, last) == (0, count):
+        return spectra, energy
+    notes.append(
+        f"{count - (last - first)} channels at the ends are in no spectrum: left out."
+        if (first, last) == (begins.min(), ends.max())
+        else f"Of {count} channels {last - first} are used, which {whole} of the {len(begins)} spectra that "
+        "were measured have: sweeps were ended early."
+    )
     return spectra[:, first:last], replace(energy, offset=energy.offset + first * energy.scale)
+
+
+def _fullest(begins: Integers, ends: Integers) -> tuple[int, int, int]:
+    """Return first and last + 1 of the channels that hold most values, and how many spectra have them all."""
+    shares = np.linspace(0, 1, _RANGES)
+    firsts, lasts = (np.unique(np.quantile(each, shares, method="nearest")) for each in (begins, ends))
+    whole = np.stack([(ends[begins <= first, None] >= lasts).sum(axis=0) for first in firsts])
+    values = whole * np.maximum(lasts - firsts[:, None], 0)
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    return int(firsts[row]), int(lasts[column]), int(whole[row, column])
 
 
 def _ascending(axis: Axis, count: int) -> Axis:

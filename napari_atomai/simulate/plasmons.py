@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import chebyshev as polynomial
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
@@ -29,6 +30,8 @@ Vector = NDArray[np.float64]
 HBAR_C = 197.3269804
 """eV nm."""
 _TABLE = 4001
+_NODES = 10
+_BEAMS = 100
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,20 @@ class Plasmons:
 
 
 def plasmonic_array(
-    field: float = 320.0,
+    field: float = 800.0,
     *,
-    shape: tuple[int, int] = (56, 56),
-    pixels: int = 256,
-    channels: int = 48,
-    counts: float = 2000.0,
+    shape: tuple[int, int] = (100, 100),
+    pixels: int = 512,
+    channels: int = 32,
+    counts: float = 4000.0,
     seed: int = 0,
 ) -> Plasmons:
     """Simulate a monolayer of particles with gaps, dislocated places and spread of sizes.
+
+    The field of the electron decays over ``hbar v / E``, 135 nm at the resonance, and neighbours couple:
+    particles up to some 60 nm away decide about a spectrum (seen in a window of 40 nm alone, exact physics
+    explains 0.82 to 0.87 of the spectra's variance, in 120 nm 0.95 to 0.97). The field is by default six such
+    windows wide, so that there is something to learn from and something else to test on.
 
     Parameters
     ----------
@@ -164,23 +172,53 @@ def energy_loss(
     """
     response = 1 / (metal or Drude()).response(energies)
     speed = _hbar_v(voltage)
-    away = positions[None] - beam[:, None]
-    distance = np.linalg.norm(away, axis=-1)
-    outside = np.maximum(distance, radii)
-    # Inside a particle the radial field goes to zero in the middle, as its direction turns round there.
-    directions = (away / outside[..., None]).reshape(len(beam), -1)
-    weights = radii**1.5
+    nodes, weights = _nodes(energies)
     result = np.zeros((len(beam), len(energies)))
     # In a plane of particles, dipoles in it and dipoles along the beam do not act on each other.
     for axes, bessel in ((2, special.k1), (1, special.k0)):
         strengths, modes = np.linalg.eigh(_couplings(positions, radii, along=axes == 1))
+        # 32 bits are a hundred times finer than the interpolation, at half the time.
+        onto = np.asarray(modes * np.repeat(radii**1.5, axes)[:, None], dtype=np.float32)
         # Im of the sum over modes of |field on the mode|**2 / (1 / f - strength).
         resonances = np.imag(-1 / (strengths[:, None] - response)).clip(min=0)
-        for k, energy in enumerate(energies):
-            field = np.repeat(_tabled(bessel, energy / speed * outside) * energy * weights, axes, axis=1)
-            field = field * directions if axes == 2 else field
-            result[:, k] += np.square(field @ modes) @ resonances[:, k]
+        for first in range(0, len(beam), _BEAMS):
+            part = slice(first, first + _BEAMS)
+            distance, directions = _from_beam(positions, radii, beam[part])
+            fields = np.stack([_tabled(bessel, energy / speed * distance) * energy for energy in nodes])
+            if axes == 2:
+                fields = np.repeat(fields, 2, axis=2) * directions
+            on_modes = fields.astype(np.float32) @ onto
+            at = (weights @ on_modes.reshape(len(nodes), -1)).reshape(len(energies), *on_modes.shape[1:])
+            result[part] += np.einsum("kbj,jk->bk", np.square(at, out=at), resonances, optimize=True)
     return result
+
+
+def _nodes(energies: Vector) -> tuple[Vector, NDArray[np.float32]]:
+    """Return energies to compute fields at, and the weights (E, nodes) that give those at all energies.
+
+    The field of the electron varies smoothly with the energy, unlike the answer of the metal: a polynomial
+    through Chebyshev nodes gives it to about 1e-4.
+    """
+    low, high = float(energies.min()), float(energies.max())
+    if len(energies) <= _NODES or low == high:
+        return energies, np.eye(len(energies), dtype=np.float32)
+    points = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+    scaled = (2 * energies - low - high) / (high - low)
+    weights = polynomial.chebvander(scaled, _NODES - 1) @ np.linalg.inv(
+        polynomial.chebvander(points, _NODES - 1)
+    )
+    return (points * (high - low) + low + high) / 2, np.asarray(weights, dtype=np.float32)
+
+
+def _from_beam(positions: Vector, radii: Vector, beam: Vector) -> tuple[Vector, Vector]:
+    """Return the distance of each particle from each electron (m, n), and its directions (m, 2 n).
+
+    Inside a particle the distance is that of its surface, and the radial field goes to zero in the middle,
+    as its direction turns round there.
+    """
+    away = positions[None] - beam[:, None]
+    outside = np.maximum(np.linalg.norm(away, axis=-1), radii)
+    return outside, (away / outside[..., None]).reshape(len(beam), -1)
 
 
 def _tabled(function: Callable[[Vector], Vector], values: Vector) -> Vector:

@@ -29,6 +29,7 @@ from napari_atomai.trainers.labelled import TEST_SHARE, Labelled, check_complete
 from napari_atomai.trainers.loop import Trainer
 from napari_atomai.trainers.losses import make_loss
 from napari_atomai.trainers.options import Asked, SegmentationWords
+from napari_atomai.trainers.precision import usual_precision
 from napari_atomai.trainers.randomness import Stream, own_randomness, seed_of
 from napari_atomai.trainers.task import Objective, Pairs, Trained
 
@@ -287,7 +288,8 @@ class R2Score:
 
 
 def _asked(options: Mapping[str, Any]) -> Asked:
-    return Asked({"loss": "mse", "batch_size": BATCH, **options})
+    usual = {"loss": "mse", "batch_size": BATCH, "precision": usual_precision(options.get("device", "auto"))}
+    return Asked({**usual, **options})
 
 
 def _augmentation(asked: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,35 @@ from numpy.typing import ArrayLike, NDArray
 from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipes_spectra import TrainImSpec
+from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.errors import BadImage, BadModel, NotCalibrated
 from napari_atomai.models.imspec import ImSpec
 from napari_atomai.predictors.imspec import SignalPrediction
-from napari_atomai.prepare.pairs import StructureSpectra, cut_patches, held_out, rebinned, structure_pairs
+from napari_atomai.prepare.pairs import (
+    StructureSpectra,
+    block_numbers,
+    cut_patches,
+    held_out,
+    rebinned,
+    structure_pairs,
+)
 from napari_atomai.prepare.pairs_augment import turned
 from napari_atomai.prepare.pairs_checks import FEWEST
-from napari_atomai.prepare.pairs_places import Grid, grid_of
+from napari_atomai.prepare.pairs_places import Grid, grid_of, line_of
 from napari_atomai.stat.baselines import Comparison, compared
 from napari_atomai.stat.spectra import spectral_axis
+from napari_atomai.trainers.options import SegmentationWords
 from napari_atomai.trainers.segmentation import Labelled
+from napari_atomai.workflow.imspec_choice import (
+    chosen_reach,
+    cycles_for,
+    net_words,
+    patch_for,
+    turned_wanted,
+)
 
-_BATCH = 32
+_BATCH = 64
+_BLOCKS = 12
 _FAR = 0.05
 
 
@@ -131,7 +148,38 @@ def cutting_pairs(
     """Cut the pairs that `training_imspec` learns from; yields Progress."""
     yield Progress(0, 0, "cutting pairs")
     cube, energy = _spectra_last(spectra)
-    return pairs_of(image, cube, grid_of(image, spectra, recipe.alignment), energy, recipe, mask)
+    pairs = pairs_of(image, cube, grid_of(image, spectra, recipe.alignment), energy, recipe, mask)
+    _check_enough(pairs)  # here too: before a process is started to learn from them
+    return pairs
+
+
+def training_on_line(
+    image: Image, scan: Spectrum, ends: ArrayLike, recipe: TrainImSpec
+) -> Generator[Progress, None, ImSpecResult]:
+    """Learn from a line scan as `training_imspec` does from a spectrum image; yields Progress.
+
+    Parameters
+    ----------
+    image : Image, shape (..., y, x)
+        What it was taken on.
+    scan : Spectrum, shape (n, E)
+        The spectra, one after the other.
+    ends : array, shape (2, 2)
+        Row, column of the first and the last spectrum in pixels of the image.
+    recipe : TrainImSpec
+        Window, direction, size of the latent ...
+
+    Raises
+    ------
+    BadImage
+        If the spectrum is no line scan, does not lie on the image, or is too short.
+    """
+    if scan.values.ndim != 2:
+        raise BadImage(f"{scan.name!r} is a single spectrum.", remedy="Give a line scan.")
+    yield Progress(0, 0, "cutting pairs")
+    grid = line_of(image, len(scan.values), ends)
+    pairs = pairs_of(image, np.asarray(scan.values), grid, scan.axes[-1], recipe)
+    return (yield from training_on(pairs, recipe))
 
 
 def pairs_of(
@@ -142,46 +190,51 @@ def pairs_of(
     recipe: TrainImSpec,
     mask: ArrayLike | None = None,
 ) -> StructureSpectra:
-    """Cut the pairs of an image and spectra (rows, columns, E) or (n, E) on a grid, by a recipe."""
-    pairs = structure_pairs(image, spectra, grid, energy, window=recipe.window, patch=recipe.patch, mask=mask)
-    return rebinned(pairs, recipe.low, recipe.high, recipe.rebin)
+    """Cut the pairs of an image and spectra (rows, columns, E) or (n, E) on a grid, by a recipe.
+
+    Where it leaves the window open, one is chosen by what a linear model predicts from it; a note says which.
+    """
+
+    def cut(reach: float, patch: int) -> StructureSpectra:
+        window = reach * grid.step
+        pairs = structure_pairs(image, spectra, grid, energy, window=window, patch=patch, mask=mask)
+        return rebinned(pairs, recipe.low, recipe.high, recipe.rebin)
+
+    reach = recipe.window / grid.step or chosen_reach(cut, recipe)
+    pairs = cut(reach, recipe.patch or patch_for(reach))
+    if recipe.window:
+        return pairs
+    note = f"The window is {pairs.window:.3g} {pairs.unit}, chosen by what a linear model predicts."
+    return replace(pairs, notes=(*pairs.notes, note))
 
 
 def training_on(pairs: StructureSpectra, recipe: TrainImSpec) -> Generator[Progress, None, ImSpecResult]:
     """Learn from pairs and score on the blocks held out, as `training_imspec` does."""
-    if len(pairs) < 2 * FEWEST:
-        raise BadImage(
-            f"There are {len(pairs)} pairs of structure and spectrum. {' '.join(pairs.notes)}",
-            why="Some are learned from and some held out: with so few, either says nothing.",
-            remedy=f"Choose a larger spectrum image: at least {2 * FEWEST} pairs, better some hundred.",
-        )
+    _check_enough(pairs)
     train, test = held_out(pairs, recipe.held_out, recipe.seed)
     inputs, targets = _both(pairs, recipe)
-    model = ImSpec(
-        inputs.shape[1:],
-        targets.shape[1:],
-        recipe.latent_dim,
-        seed=recipe.seed,
-        nbfilters_encoder=recipe.filters,
-        nbfilters_decoder=recipe.filters,
-    )
-    model.about.update(pairs.about(), direction=recipe.direction)
+    turns = turned_wanted(pairs, recipe)
+    words = net_words(recipe, inputs.shape[1:], turned=turns)
+    model = ImSpec(inputs.shape[1:], targets.shape[1:], **words)
+    model.about.update(pairs.about(), direction=recipe.direction, turned=turns)
     # What is tested on to choose the best weights comes out of the training side: the score stays honest.
-    inner, aside = _inner(train, recipe.seed)
+    inner, aside = _inner(pairs, train, recipe.seed)
     data = Labelled(inputs[inner], targets[inner], inputs[aside], targets[aside])
-    words: dict[str, Any] = {
+    batch = max(1, min(_BATCH, len(inner) // 4))
+    options: SegmentationWords = {
         "full_epoch": True,
-        "training_cycles": recipe.training_cycles,
-        "batch_size": max(1, min(_BATCH, len(inner))),
-        "lr_scheduler": "cosine",
-        "learning_rate": 2e-3,
+        "training_cycles": cycles_for(recipe, len(inner), batch),
+        "batch_size": batch,
+        "optimizer": "adamw",
+        "lr_scheduler": "onecycle",
+        "learning_rate": 4e-3,
         "seed": recipe.seed,
-        "augmentation": turned if recipe.turned and recipe.direction == "im2spec" else None,
+        "augmentation": turned if turns else None,
     }
     if recipe.models > 1:
-        yield from model.fitting_ensemble(data, recipe.models, **words)
+        yield from model.fitting_ensemble(data, recipe.models, **options)
     else:
-        yield from model.fitting(data, **words)
+        yield from model.fitting(data, **options)
     yield Progress(1, 1, "scoring")
     predicted = model.predict_uncertainty(inputs)
     comparison = compared(
@@ -279,10 +332,26 @@ def _both(pairs: StructureSpectra, recipe: TrainImSpec) -> tuple[NDArray[np.floa
     return both if recipe.direction == "im2spec" else both[::-1]
 
 
-def _inner(train: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    order = np.random.default_rng(seed).permutation(train)
-    aside = max(1, len(order) // 8)
-    return np.sort(order[aside:]), np.sort(order[:aside])
+def _check_enough(pairs: StructureSpectra) -> None:
+    if len(pairs) < 2 * FEWEST:
+        raise BadImage(
+            f"There are {len(pairs)} pairs of structure and spectrum. {' '.join(pairs.notes)}",
+            why="Some are learned from and some held out: with so few, either says nothing.",
+            remedy=f"Choose a larger spectrum image: at least {2 * FEWEST} pairs, better some hundred.",
+        )
+
+
+def _inner(
+    pairs: StructureSpectra, train: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Part what is learned from once more: an eighth, in blocks where there are some, chooses the weights."""
+    numbers, block_of = np.unique(block_numbers(pairs)[train], return_inverse=True)
+    if len(numbers) < _BLOCKS:
+        block_of = np.arange(len(train))
+    order = np.random.default_rng(seed).permutation(block_of.max() + 1)
+    sizes = np.cumsum(np.bincount(block_of)[order])
+    aside = np.isin(block_of, order[: 1 + int(np.searchsorted(sizes, len(train) / 8))])
+    return train[~aside], train[aside]
 
 
 def _spectra_last(spectra: Image) -> tuple[NDArray[Any], Axis]:

@@ -32,6 +32,26 @@ def test_everything_goes_through_the_latent() -> None:
     assert not torch.equal(net.decode(same), net.decode(same + 1))
 
 
+def test_an_encoder_that_halves_takes_any_size() -> None:
+    for into in ((13, 13), (5, 9), (3,)):
+        net = SignalNet(into, (6,), 2, nblayers_encoder=4, encoder_pooling=3, **SMALL).eval()
+        assert net(torch.zeros(2, *into)).shape == (2, 6)
+    with pytest.raises(BadOption, match="halve 4 times"):
+        SignalNet((8, 8), (6,), 2, encoder_pooling=4, **SMALL)
+
+
+def test_a_symmetric_net_does_not_care_how_the_image_lies() -> None:
+    x = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(0))
+    same = [torch.rot90(x, 1, (1, 2)), x.flip(2), x.transpose(1, 2)]
+    net = SignalNet((8, 8), (5,), 2, symmetric=True, **SMALL).eval()
+    for one in same:
+        torch.testing.assert_close(net(one), net(x))
+    plain = SignalNet((8, 8), (5,), 2, **SMALL).eval()
+    assert not torch.allclose(plain(same[0]), plain(x))
+    with pytest.raises(BadOption, match="square"):
+        SignalNet((8, 9), (5,), 2, symmetric=True, **SMALL)
+
+
 def test_it_is_built_again_from_its_name_and_options() -> None:
     net = build_net("ImSpec", {"in_dim": [6, 7], "out_dim": [9], **SMALL}, seed=3)
     name, options = describe_net(net)

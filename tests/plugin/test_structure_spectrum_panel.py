@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'nap
 
 from napari.components import ViewerModel  # noqa: E402
 
+from napari_atomai.data.image import Axis, Image  # noqa: E402
 from napari_atomai.data.progress import finish  # noqa: E402
 from napari_atomai.data.recipes_spectra import TrainImSpec  # noqa: E402
 from napari_atomai.files.reading import read  # noqa: E402
@@ -110,6 +112,28 @@ def test_two_images_that_do_not_fit_are_told_in_words(panel: StructureSpectrumPa
     panel.viewer.layers.remove(panel.form.structure.layer())
     panel.form.run_box.button.click()
     assert "Choose a spectrum image and an image" in text(panel)
+
+
+def test_every_bad_input_is_told_in_words(viewer: ViewerModel, qtbot: Any, until: Any) -> None:
+    spectra = scene()[1]
+    bare = Image(spectra.pixels, (spectra.axes[0], Axis("y"), Axis("x")))
+    bad = {
+        "No pixel size is known of": bare,
+        "all zero": replace(spectra, pixels=np.zeros_like(spectra.pixels)),
+        "not finite": replace(spectra, pixels=np.full_like(spectra.pixels, np.nan)),
+        "There are 9 pairs": replace(spectra, pixels=spectra.pixels[:, :3, :3]),
+    }
+    panel = StructureSpectrumPanel(viewer)
+    qtbot.addWidget(panel)
+    panel.form.options.put({"window": 12.0, "alignment": "calibrated"})
+    for words, one in bad.items():
+        data, options, _ = image_layer_data(one)
+        layer = viewer.add_image(data, **options)
+        panel.form.spectra.choose(uid_of(layer))
+        panel.form.run_box.button.click()
+        until(lambda: panel.slot.job is None)
+        assert words in text(panel), (words, text(panel))
+        viewer.layers.remove(layer)
 
 
 def test_a_click_chooses_the_place_under_it_and_a_drag_does_not(

@@ -99,6 +99,23 @@ def test_masked_nan_and_empty_spectra_are_left_out_and_told() -> None:
         structure_pairs(image, 0 * spectra, grid_of(image, si), ENERGY, window=8.0)
 
 
+def test_sweeps_of_different_length_are_compared_over_what_most_of_them_have() -> None:
+    image, si = ramp(40, 40, 1.0), cube(5, 5, 4.0, (10.0, 10.0), channels=40)
+    spectra = spectra_of(si).copy()
+    lengths = 30 + np.arange(25) % 9
+    spectra[np.arange(40) >= lengths.reshape(5, 5, 1)] = np.nan
+    spectra[4, 4] = np.nan  # never measured
+    pairs = structure_pairs(image, spectra, grid_of(image, si), ENERGY, window=8.0)
+    assert len(pairs) * pairs.spectra.shape[1] == max(
+        int((lengths[:24] >= length).sum()) * length for length in range(30, 39)
+    )
+    assert np.isfinite(pairs.spectra).all()
+    assert any(f"{len(pairs)} of the 24 spectra that were measured" in note for note in pairs.notes)
+    backwards = structure_pairs(image, spectra[..., ::-1], grid_of(image, si), ENERGY, window=8.0)
+    np.testing.assert_array_equal(backwards.spectra, pairs.spectra[:, ::-1])
+    assert backwards.energy.offset == 10.0 + 0.5 * (40 - pairs.spectra.shape[1])
+
+
 def test_an_axis_that_runs_downwards_is_turned_round() -> None:
     image, si = ramp(40, 40, 1.0), cube(3, 3, 4.0, (10.0, 10.0))
     grid = grid_of(image, si)

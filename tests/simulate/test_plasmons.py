@@ -53,12 +53,21 @@ def test_turning_everything_turns_nothing_in_the_spectra() -> None:
     )
 
 
+def test_many_energies_at_once_are_the_same_as_one_by_one() -> None:
+    rng = np.random.default_rng(1)
+    places = 24.0 * np.indices((4, 4)).reshape(2, -1).T + rng.normal(0, 1, (16, 2))
+    beam, energies = rng.uniform(-80, 150, (9, 2)), np.linspace(0.1, 1.2, 32)
+    many = energy_loss(places, np.full(16, 8.0), beam, energies)
+    single = [energy_loss(places, np.full(16, 8.0), beam, energies[k : k + 1])[:, 0] for k in range(32)]
+    np.testing.assert_allclose(many, np.stack(single, axis=1), rtol=1e-3, atol=1e-5 * many.max())
+
+
 def test_the_array_is_calibrated_and_the_same_for_the_same_seed() -> None:
     made = plasmonic_array(120.0, shape=(6, 8), pixels=60, channels=12, seed=3)
     assert made.image.pixel_size == pytest.approx((2.0, 2.0))
     assert made.spectra.shape == (12, 6, 8)
     assert made.spectra.pixel_size == pytest.approx((20.0, 15.0))
-    np.testing.assert_allclose(made.exact.max(), 2000)
+    np.testing.assert_allclose(made.exact.max(), 4000)
     again = plasmonic_array(120.0, shape=(6, 8), pixels=60, channels=12, seed=3)
     np.testing.assert_array_equal(made.spectra.pixels, again.spectra.pixels)
     np.testing.assert_array_equal(made.image.pixels, again.image.pixels)

@@ -14,6 +14,7 @@ from napari_atomai.cli import main  # noqa: E402
 from napari_atomai.data.image import Axis, Image  # noqa: E402
 from napari_atomai.data.progress import finish  # noqa: E402
 from napari_atomai.data.recipes_spectra import TrainImSpec  # noqa: E402
+from napari_atomai.data.spectrum import Spectrum  # noqa: E402
 from napari_atomai.errors import BadImage, BadModel, NotCalibrated  # noqa: E402
 from napari_atomai.files.reading import read  # noqa: E402
 from napari_atomai.files.writing import write_hspy  # noqa: E402
@@ -21,11 +22,13 @@ from napari_atomai.models.imspec import ImSpec  # noqa: E402
 from napari_atomai.workflow import imspec_process, pairs_task  # noqa: E402
 from napari_atomai.workflow.imspec import (  # noqa: E402
     ImSpecResult,
+    cutting_pairs,
     expected_structure,
     maps_of,
     predict_spectra,
     predict_structure,
     training_imspec,
+    training_on_line,
 )
 from napari_atomai.workflow.process import Task  # noqa: E402
 
@@ -194,3 +197,21 @@ def test_a_masked_half_of_the_spectra_is_left_alone() -> None:
     )
     other = finish(training_imspec(image, reversed_axis, quick, mask=mask))
     np.testing.assert_allclose(other.predicted.mean, found.predicted.mean, rtol=1e-4, atol=1e-3)
+
+
+def test_a_line_scan_is_learned_from_along_its_line() -> None:
+    image, spectra = scene()
+    quick = RECIPE.model_copy(update={"training_cycles": 1, "window": 4.0})
+    row = np.asarray(spectra.pixels)[:, 9].T
+    values = np.insert(
+        row, np.arange(1, 18), (row[1:] + row[:-1]) / 2, axis=0
+    )  # twice as many along the line
+    scan = Spectrum(values, (Axis("x", 2.0, 0.0, "nm"), spectra.axes[0]))
+    ends = [(37.5, 1.5), (37.5, 69.5)]  # the tenth row of the spectrum image, in pixels of the image
+    found = finish(training_on_line(image, scan, ends, quick))
+    whole = finish(cutting_pairs(image, spectra, quick))
+    np.testing.assert_allclose(found.pairs.patches[::2], whole.patches[whole.places[:, 0] == 9], atol=1e-6)
+    np.testing.assert_allclose(found.pairs.spectra[::2], row)
+    assert found.error_map().shape == (1, 35)
+    with pytest.raises(BadImage, match="single spectrum"):
+        finish(training_on_line(image, Spectrum(row[0], (spectra.axes[0],)), ends, quick))

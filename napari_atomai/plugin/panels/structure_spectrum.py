@@ -98,8 +98,8 @@ class StructureSpectrumPanel(Panel):
         structure, spectra = self.form.structure.layer(), self.form.spectra.layer()
         if structure is None or spectra is None or structure is spectra:
             self.say(
-                "Choose a spectrum image and an image of the structure: open both, or take the sample "
-                "'Plasmonic particles' from File > Open Sample."
+                "Choose a spectrum image and an image of the structure: open both (what else a file holds "
+                "is in the Datasets panel), or take the sample 'Plasmonic particles' from File > Open Sample."
             )
             return
         recipe: Any = self.form.options.recipe()

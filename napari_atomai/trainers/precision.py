@@ -1,0 +1,28 @@
+"""In which precision small convolutional nets are trained where nobody says."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from napari_atomai.trainers.devices import choose_device
+
+_FAST = ("avx512_bf16", "amx_bf16")
+
+
+def usual_precision(device: str = "auto") -> Literal["32", "bf16"]:
+    """Return "bf16" on a CPU whose processor multiplies bfloat16 itself, else "32".
+
+    Weights, sums and batch statistics stay in 32 bits (mixed precision: Micikevicius et al.,
+    arXiv:1710.03740; bfloat16: Kalamkar et al., arXiv:1905.12322). On GPUs it is left to who trains.
+
+    Parameters
+    ----------
+    device : str
+        As in `napari_atomai.trainers.options.TrainingOptions`.
+    """
+    if choose_device(device).type != "cpu":
+        return "32"
+    able = torch.cpu.get_capabilities()
+    return "bf16" if any(able.get(name, False) for name in _FAST) else "32"
