@@ -36,9 +36,9 @@ def ellipses(cut: Windows, variance: Pixels, parameters: Array) -> Array:
         Widths in pixels; the angle of the long axis in degrees from the column axis towards the row axis, -90
         to 90, NaN where the data do not tell the ellipse from a round one. All NaN where there is no peak.
     """
-    weight, _, data = gaussian.moments(cut, parameters)
-    noisy = gaussian.moments(Windows(cut.data, variance), parameters)[1][:, 2, 2]
-    above = data - parameters[:, LEVEL, None, None] * weight
+    level = parameters[:, LEVEL, None, None].astype(np.float32)
+    above = gaussian.moments(cut.weights * (cut.data - level), parameters)
+    noisy = gaussian.squared_moment(variance, parameters)
     seen = np.square(parameters[:, [SIGMA_ROW, SIGMA_COL]])
     with np.errstate(divide="ignore", invalid="ignore"):
         norm = above / above[:, :1, :1]

@@ -31,7 +31,7 @@ Integers = NDArray[np.int64]
 Pixels = NDArray[np.float32]
 Weighting = Literal["noise", "uniform"]
 
-_SETTLED = 0.1
+_SETTLED = 0.15
 """An atom has settled when it moves less than this part of its error bar in one sweep."""
 
 _OVERLAP = 3.6
@@ -126,11 +126,13 @@ class _Scene:
         self.todo = np.arange(count)
         self.some = np.arange(0, count, max(1, count // _SURVEYED))
         self.near = _pairs(start, 3 * plan.radius)
+        self.apart = np.hypot(*(start[self.near[:, 0]] - start[self.near[:, 1]]).T)
         # Before neighbours are known, an atom has only what is closer to it than to them.
         self.nearest = nearest_distances(start)
         self.core = np.clip(0.5 * self.nearest, 1.5, plan.radius)
         self.crowded = np.zeros(count, np.bool_)
         self.distance = windows.distances(plan.half)
+        self.whole = canvas.whole(self.centres, plan.half)
 
     def sweep(self, steps: int) -> None:
         """Fit the atoms that have not settled, each without what the others put into its window."""
@@ -186,8 +188,11 @@ class _Scene:
     def _used(self, index: Integers) -> Pixels:
         """One for the pixels of windows (n, K, K) that are used, zero for the others."""
         reach = self.plan.radius if self.done else self.core[index, None, None]
-        used: Pixels = self.canvas.cut(self.canvas.valid, self.centres[index], self.plan.half)
-        used *= self.distance <= reach + 0.5
+        used = np.empty((len(index), *self.distance.shape), np.float32)
+        used[:] = self.distance <= reach + 0.5
+        torn = ~self.whole[index]
+        if torn.any():
+            used[torn] *= self.canvas.cut(self.canvas.valid, self.centres[index[torn]], self.plan.half)
         return used
 
     def _windows(self, index: Integers) -> Windows:
@@ -302,8 +307,10 @@ class _Scene:
         part = self.moved / np.clip(self.error, 0.002, 0.5)
         again = part > _SETTLED
         shaken = part > 3 * _SETTLED
-        again[self.near[shaken[self.near[:, 0]], 1]] = True
-        again[self.near[shaken[self.near[:, 1]], 0]] = True
+        # Farther away, hardly anything of an atom that moved is left in the window.
+        felt = self.near[self.apart < self.plan.radius + 0.5 * self.reach]
+        again[felt[shaken[felt[:, 0]], 1]] = True
+        again[felt[shaken[felt[:, 1]], 0]] = True
         self.todo = np.flatnonzero(again)
 
 

@@ -74,6 +74,13 @@ class Canvas:
         found: NDArray[Any] = every[corners[:, 0], corners[:, 1]]
         return found
 
+    def whole(self, centres: Integers, half: int) -> NDArray[np.bool_]:
+        """Tell which windows (N,) surely hold valid pixels only; none where the image has other pixels."""
+        inside = self.valid[self.margin : -self.margin, self.margin : -self.margin]
+        within = (centres >= half) & (centres < np.array(inside.shape) - half)
+        whole: NDArray[np.bool_] = within.all(1) & bool(inside.all())
+        return whole
+
     def add(self, layer: Layer, parameters: Array, half: int) -> None:
         """Add Gaussians (N, 6), centres in pixels of the image, without background, to a layer."""
         for part in parts(len(parameters), half):
