@@ -78,8 +78,7 @@ class Canvas:
         """Tell which windows (N,) surely hold valid pixels only; none where the image has other pixels."""
         inside = self.valid[self.margin : -self.margin, self.margin : -self.margin]
         within = (centres >= half) & (centres < np.array(inside.shape) - half)
-        whole: NDArray[np.bool_] = within.all(1) & bool(inside.all())
-        return whole
+        return np.asarray(within.all(axis=1) & bool(inside.all()), np.bool_)
 
     def add(self, layer: Layer, parameters: Array, half: int) -> None:
         """Add Gaussians (N, 6), centres in pixels of the image, without background, to a layer."""
