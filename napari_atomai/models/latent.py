@@ -29,8 +29,11 @@ Floats = NDArray[np.float32]
 FACES: dict[tuple[bool, bool], type[LatentModel]] = {}
 """Name of the paper for a net with poses or without, with discrete latents or without."""
 
-_SILENT = 0.05
-"""A latent that says less than this, in nats, says nothing."""
+_SILENT, _LEAST_NATS = 0.01, 0.05
+"""A latent says nothing of the patches if the variance of its means is below the first, where that of the
+prior is 1 (active units: Burda et al., arXiv:1509.00519), or if, beside its own width, they tell less than the
+second. How far the posterior is from the prior would not do: it may be the same narrow bell for every patch.
+"""
 _LOOKED_AT = 2000
 """Patches that decide in which order the latents are named."""
 _RECORDED = 50
@@ -437,10 +440,12 @@ class LatentModel:
         some = slice(None, None, max(1, len(np.asarray(patches)) // _LOOKED_AT))
         self.net.order.copy_(self.net.order.sort().values)
         latent = self.encode(np.asarray(patches)[some], None if labels is None else np.asarray(labels)[some])
-        said = self._predictor().divergences(latent)
-        order = np.argsort(-said, kind="stable")
+        spread = latent.mean.astype(float).var(axis=0)
+        told = spread / np.square(latent.sd.astype(float)).mean(axis=0)
+        order = np.argsort(-told, kind="stable")
         self.net.order.copy_(self.net.order.new_tensor(order))
-        self.warnings = _warnings(said[order])
+        nats = 0.5 * np.log1p(told)
+        self.warnings = _warnings(int(((spread < _SILENT) | (nats < _LEAST_NATS)).sum()), nats)
 
 
 def _net_options(words: NetWords) -> dict[str, Any]:
@@ -459,17 +464,17 @@ def _net_options(words: NetWords) -> dict[str, Any]:
     return options
 
 
-def _warnings(said: NDArray[np.float64]) -> tuple[str, ...]:
-    silent = int((said < _SILENT).sum())
-    if silent == len(said):
+def _warnings(silent: int, nats: NDArray[np.float64]) -> tuple[str, ...]:
+    if silent == len(nats):
         return (
-            f"The latents say nothing of the patches ({said.max():.2g} nats): the posterior collapsed, and "
-            "all that the model sees is in the poses and the noise. Train for more cycles, leave out an "
-            "invariance, or take a larger window.",
+            f"The latents say nothing of the patches (at most {nats.max():.2g} nats), the posterior "
+            "collapsed: all that the model sees is in the poses, the classes and the noise. If its "
+            "reconstructions show what the patches do, that is the result: nothing else varies. If not, "
+            "train for more cycles, leave out an invariance, or take a larger window.",
         )
     if silent:
         return (
-            f"{silent} of {len(said)} latents say nothing of the patches: the others describe all that the "
-            f"model sees, and latent_dim={len(said) - silent} is enough.",
+            f"{silent} of {len(nats)} latents say nothing of the patches: the others describe all that the "
+            f"model sees, and latent_dim={len(nats) - silent} is enough.",
         )
     return ()

@@ -110,11 +110,6 @@ class LatentPredictor:
         images = self.decode(grid.reshape(-1, self.net.latent_dim), classes, labels)
         return Manifold(images.reshape(*grid.shape[:2], *self.net.in_dim), first, second.copy())
 
-    def divergences(self, latent: Latent) -> NDArray[np.float64]:
-        """Return what each latent says of the patches on average, in nats."""
-        mean, variance = latent.mean.astype(float), latent.sd.astype(float) ** 2
-        return np.asarray(0.5 * (mean**2 + variance - 1 - np.log(variance)).mean(axis=0))
-
     def _encoded(self, signals: torch.Tensor, labels: torch.Tensor) -> Latent:
         net, parts = self.net.eval(), []
         device = net.offset.device
