@@ -31,8 +31,8 @@ FACES: dict[tuple[bool, bool], type[LatentModel]] = {}
 
 _SILENT, _LEAST_NATS = 0.01, 0.05
 """A latent says nothing of the patches if the variance of its means is below the first, where that of the
-prior is 1 (active units: Burda et al., arXiv:1509.00519), or if, beside its own width, they tell less than the
-second. How far the posterior is from the prior would not do: it may be the same narrow bell for every patch.
+prior is 1 (active units: Burda et al., arXiv:1509.00519), or if, beside its own width, they tell fewer nats
+than the second. How far the posterior is from the prior would not do: it may be one narrow bell for all.
 """
 _LOOKED_AT = 2000
 """Patches that decide in which order the latents are named."""
