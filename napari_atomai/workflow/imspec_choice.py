@@ -20,7 +20,7 @@ from napari_atomai.stat.baselines import pca_regression, r2
 
 _REACHES = (5.0, 8.0, 13.0)
 """Windows that are tried, in pixels of the spectrum image; the larger ones where blocks are as large."""
-_WIDER = 1.5
+_WIDER = 2.0
 _COARSE = 12
 _FOLDS = 3
 _DETAILED = 100
@@ -34,7 +34,7 @@ def patch_for(reach: float) -> int:
 
 
 def chosen_reach(cut: Callable[[float, int], StructureSpectra], recipe: TrainImSpec) -> float:
-    """Return the window, in pixels of the spectrum image: half as wide again as a linear model's best one.
+    """Return the window, in pixels of the spectrum image: twice as wide as a linear model's best one.
 
     A net makes more of what is farther away. It never gets wider than the blocks that are held out, which
     would be others then.

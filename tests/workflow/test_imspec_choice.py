@@ -17,7 +17,7 @@ from napari_atomai.trainers import precision  # noqa: E402
 from napari_atomai.workflow.imspec import pairs_of  # noqa: E402
 from napari_atomai.workflow.imspec_choice import cycles_for, net_words, patch_for, turned_wanted  # noqa: E402
 
-SIZE = 120
+SIZE = 160
 ENERGY = Axis("E", 0.1, 1.0, "eV")
 
 
@@ -48,9 +48,9 @@ def cut(kernel: np.ndarray, **options: object) -> tuple[object, TrainImSpec]:
 def test_the_window_is_as_wide_as_what_decides() -> None:
     near, _ = cut(ring(1.0))
     far, _ = cut(ring(11.0))
-    assert near.reach == pytest.approx(7.5)
-    assert far.reach == pytest.approx(60 / 6)
-    assert far.patches.shape[1] > near.patches.shape[1]
+    assert near.reach == pytest.approx(10)
+    assert far.reach == pytest.approx(80 / 6)
+    assert far.patches.shape[1] == patch_for(far.reach)
     assert any("window" in note for note in far.notes)
     asked, _ = cut(ring(11.0), window=8.0, patch=6)
     assert (asked.window, asked.patches.shape[1]) == (8.0, 6)
