@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -24,5 +24,6 @@ def usual_precision(device: str = "auto") -> Literal["32", "bf16"]:
     """
     if choose_device(device).type != "cpu":
         return "32"
-    able = torch.cpu.get_capabilities()
+    told: Any = getattr(torch.cpu, "get_capabilities", dict)  # not every torch that will do can tell
+    able = told()
     return "bf16" if any(able.get(name, False) for name in _FAST) else "32"
