@@ -36,6 +36,7 @@ from napari_atomai.files import (
     velox_scan,
     zspy,
 )
+from napari_atomai.files.endings import FORMATS
 from napari_atomai.files.guard import Limits
 from napari_atomai.files.stored import Stored
 
@@ -255,35 +256,37 @@ def _unpacked(path: Path, limits: Limits) -> list[Part]:
 
 _NOT_IN_ARCHIVES = (".zip", ".zspy", ".npz", ".emi", ".jpg", ".jpeg", ".bmp")
 
+_HOW: Mapping[str, tuple[tuple[str, ...], Callable[[Path, Limits], list[Part]]]] = {
+    ".dm3": (("DM3",), _dm),
+    ".dm4": (("DM4",), _dm),
+    ".emd": (("HDF5",), _hdf5),
+    ".ser": (("SER",), _ser),
+    ".emi": (("",), _emi),
+    ".hspy": (("HDF5",), _hdf5),
+    ".zspy": (("ZARR", "ZIP"), _zspy),
+    ".hdf5": (("HDF5",), _hdf5),
+    ".h5": (("HDF5",), _hdf5),
+    ".hf5": (("HDF5",), _hdf5),
+    ".mrc": (("MRC", ""), _mrc),
+    ".blo": (("BLO",), _blo),
+    ".bcf": (("BCF",), _bcf),
+    ".rpl": (("",), _rpl),
+    ".tif": (("TIFF",), _tiff),
+    ".tiff": (("TIFF",), _tiff),
+    ".png": (("PNG",), _picture("PNG")),
+    ".jpg": (("JPEG",), _picture("JPEG")),
+    ".jpeg": (("JPEG",), _picture("JPEG")),
+    ".bmp": (("BMP",), _picture("BMP")),
+    ".npy": (("NPY",), _npy),
+    ".npz": (("ZIP",), _npz),
+    ".sxm": (("SXM",), spm.read_sxm),
+    ".3ds": (("3DS",), spm.read_3ds),
+    ".ibw": (("",), spm.read_ibw),
+    ".gwy": (("GWY",), spm.read_gwy),
+    ".asd": (("",), spm.read_asd),
+    ".zip": (("ZIP",), _zip),
+}
+
 READERS: Mapping[str, Format] = MappingProxyType(
-    {
-        ".dm3": Format("Gatan DigitalMicrograph 3", ("DM3",), _dm),
-        ".dm4": Format("Gatan DigitalMicrograph 4", ("DM4",), _dm),
-        ".emd": Format("EMD (Velox, NCEM)", ("HDF5",), _hdf5),
-        ".ser": Format("FEI TIA series", ("SER",), _ser),
-        ".emi": Format("FEI TIA (tags of a series)", ("",), _emi),
-        ".hspy": Format("HyperSpy", ("HDF5",), _hdf5),
-        ".zspy": Format("HyperSpy (zarr)", ("ZARR", "ZIP"), _zspy),
-        ".hdf5": Format("HDF5 (HyperSpy, atomap, NSID, USID, plain)", ("HDF5",), _hdf5),
-        ".h5": Format("HDF5 (NSID, USID, plain)", ("HDF5",), _hdf5),
-        ".hf5": Format("HDF5 (NSID, USID)", ("HDF5",), _hdf5),
-        ".mrc": Format("MRC", ("MRC", ""), _mrc),
-        ".blo": Format("NanoMegas blockfile", ("BLO",), _blo),
-        ".bcf": Format("Bruker BCF", ("BCF",), _bcf),
-        ".rpl": Format("Ripple header", ("",), _rpl),
-        ".tif": Format("TIFF", ("TIFF",), _tiff),
-        ".tiff": Format("TIFF", ("TIFF",), _tiff),
-        ".png": Format("PNG", ("PNG",), _picture("PNG")),
-        ".jpg": Format("JPEG", ("JPEG",), _picture("JPEG")),
-        ".jpeg": Format("JPEG", ("JPEG",), _picture("JPEG")),
-        ".bmp": Format("BMP", ("BMP",), _picture("BMP")),
-        ".npy": Format("NumPy array", ("NPY",), _npy),
-        ".npz": Format("NumPy archive", ("ZIP",), _npz),
-        ".sxm": Format("Nanonis scan", ("SXM",), spm.read_sxm),
-        ".3ds": Format("Nanonis grid spectroscopy", ("3DS",), spm.read_3ds),
-        ".ibw": Format("Igor binary wave", ("",), spm.read_ibw),
-        ".gwy": Format("Gwyddion", ("GWY",), spm.read_gwy),
-        ".asd": Format("high-speed AFM movie", ("",), spm.read_asd),
-        ".zip": Format("ZIP archive", ("ZIP",), _zip),
-    }
+    {suffix: Format(description, *_HOW[suffix]) for suffix, description in FORMATS.items()}
 )

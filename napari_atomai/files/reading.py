@@ -8,10 +8,9 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from napari_atomai.data.shaping import Part, as_dataset
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.errors import AtomAIError, BadImage, CannotRead
 from napari_atomai.files import failures, guard
+from napari_atomai.files.endings import FORMATS
 from napari_atomai.files.formats import READERS, Format
 from napari_atomai.files.guard import Limits
 
@@ -247,7 +247,3 @@ def _name(part: Part, path: Path, count: int) -> str:
     if count == 1 or not title:
         return path.stem
     return f"{path.stem}: {title}"
-
-
-FORMATS: Mapping[str, str] = MappingProxyType({suffix: form.description for suffix, form in READERS.items()})
-"""File name endings that `read` opens, and what they are."""

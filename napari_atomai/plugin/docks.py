@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -57,6 +57,28 @@ def open_soon(viewer: Any, name: str) -> None:
 def show_soon(viewer: Any, spectrum: Spectrum) -> None:
     """Plot a spectrum in the next turn of the event loop."""
     soon(viewer, lambda there: show_spectrum(there, spectrum), "showing a spectrum")
+
+
+def in_turns(viewer: Any, steps: Sequence[tuple[Callable[[Any], Any], str, int]]) -> None:
+    """Do things with a viewer one after the other, each in a turn of its own.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Is given to each.
+    steps : sequence of (callable, str, int)
+        What to do, what that is in words, and how many milliseconds after the one before it. If all their
+        timers were started now, they would be due together after a long turn, and drawn in a second one.
+    """
+    if not steps:
+        return
+    (act, doing, ms), rest = steps[0], steps[1:]
+
+    def step(there: Any) -> None:
+        in_turns(there, rest)
+        act(there)
+
+    soon(viewer, step, doing, ms)
 
 
 def soon(viewer: Any, act: Callable[[Any], Any], doing: str, ms: int = 0) -> None:

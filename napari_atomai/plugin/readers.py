@@ -21,7 +21,7 @@ _FOLDERS = frozenset({".zspy"})
 _SEEN = frozenset({NO_CALIBRATION, SPECTRUM_IMAGE})
 """Notes that need no message in a window: the badge says the one, the slider the other."""
 _PLUGIN = "napari-atomai"
-_FIRST_NUMBERS, _THEN_WORDS = 100, 300
+_THEN = 100
 _NO_LAYER: LayerData = (None,)
 """What napari takes for "read, and nothing to show as a layer"."""
 
@@ -40,7 +40,7 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     A file that is not what its name says is refused by `read`, in words; napari would only say that
     nobody opens it.
     """
-    from napari_atomai.files.reading import FORMATS
+    from napari_atomai.files.endings import FORMATS
 
     try:
         return read if all(_by_name(one, FORMATS) for one in _each(path)) else None
@@ -191,13 +191,15 @@ def _list(viewer: Any, files: list[_Read]) -> None:
     from napari_atomai.plugin.badge import badge_in
     from napari_atomai.plugin.opened import opened_of
 
-    # The first letters in a window take a tenth of a second to draw: they come after the picture.
-    docks.soon(viewer, badge_in, "looking for the calibration", ms=_THEN_WORDS)
+    # What the first picture brings with it is drawn in turns of its own: each takes a tenth of a second.
+    badge = (badge_in, "looking for the calibration", _THEN)
     if not len(viewer.layers):
-        docks.soon(viewer, docks.scale_bar, "showing the scale bar", ms=_FIRST_NUMBERS)
-        docks.soon(viewer, _look, "choosing the slice to show")
+        bar = (docks.scale_bar, "showing the scale bar", _THEN)
+        docks.in_turns(viewer, [(_look, "choosing the slice to show", 0), bar, badge])
     elif any(file.layers for file in files):
-        docks.soon(viewer, _bring_into_view, "showing the image")
+        docks.in_turns(viewer, [(_bring_into_view, "showing the image", 0), badge])
+    else:
+        docks.in_turns(viewer, [badge])
     opened = opened_of(viewer)
     for file in files:
         source = file.datasets[0].source

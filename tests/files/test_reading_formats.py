@@ -15,8 +15,9 @@ import pytest
 
 from napari_atomai.data.spectrum import Spectrum
 from napari_atomai.errors import BadImage, MissingExtra
+from napari_atomai.files.endings import FORMATS
 from napari_atomai.files.guard import Limits
-from napari_atomai.files.reading import FORMATS, can_read, read, read_all
+from napari_atomai.files.reading import can_read, read, read_all
 
 PLUGINS = {
     ".dm3": "digitalmicrograph",

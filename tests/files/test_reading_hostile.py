@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from napari_atomai.errors import BadImage, CannotRead, TooLarge
+from napari_atomai.files.endings import FORMATS
 from napari_atomai.files.guard import Limits, check_path, free_memory, in_words
-from napari_atomai.files.reading import FORMATS, can_read, read
+from napari_atomai.files.reading import can_read, read
 
 ONE_GIB = Limits(bytes_in_memory=1 << 30)
 HDF5 = (".hspy", ".emd", ".hdf5")

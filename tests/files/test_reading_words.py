@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from napari_atomai.errors import BadImage, BadOption, CannotRead
+from napari_atomai.files.endings import FORMATS
 from napari_atomai.files.guard import check_content
-from napari_atomai.files.reading import FORMATS, read, read_all
+from napari_atomai.files.reading import read, read_all
 
 
 @pytest.mark.parametrize(
