@@ -12,9 +12,12 @@ import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from npe2 import PluginManifest
+
+import napari_atomai as aoi
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "napari_atomai"
@@ -49,6 +52,16 @@ def test_importing_the_package_brings_nothing_heavy_and_no_screen() -> None:
     assert not loaded & (
         HEAVY | SCREEN | {"pydantic", "scipy", "tifffile", "safetensors", "importlib_metadata"}
     )
+
+
+def test_a_public_name_of_a_part_is_never_the_module_it_lives_in() -> None:
+    parts = [part for name in aoi.__all__ if isinstance(part := getattr(aoi, name), ModuleType)]
+    assert len(parts) >= 8
+    for _ in range(2):  # importing a module hides what its package names alike
+        named = {
+            part.__name__: [getattr(part, name) for name in getattr(part, "__all__", ())] for part in parts
+        }
+    assert not [found for held in named.values() for found in held if isinstance(found, ModuleType)]
 
 
 def test_the_command_line_answers_help_without_loading_the_engine() -> None:

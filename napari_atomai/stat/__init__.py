@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         transition_matrix,
     )
     from napari_atomai.stat.paper import SlidingFFTNMF, SpectralUnmixer
-    from napari_atomai.stat.scree import scree
+    from napari_atomai.stat.scree_plot import scree
     from napari_atomai.stat.unmixing import unmix
     from napari_atomai.stat.windows import local_order
 
@@ -40,7 +40,7 @@ _HOMES = {
     "linking": "napari_atomai.stat.movies.linking",
     "local_order": "napari_atomai.stat.windows",
     "polarisation": "napari_atomai.stat.lattice.polarisation",
-    "scree": "napari_atomai.stat.scree",
+    "scree": "napari_atomai.stat.scree_plot",
     "strain": "napari_atomai.stat.lattice.strain",
     "sum_transitions": "napari_atomai.stat.movies.paper",
     "transition_matrix": "napari_atomai.stat.movies.paper",

@@ -13,7 +13,7 @@ from napari_atomai.prepare.places import Coordinates
 from napari_atomai.stat.components import Components, decompose, mixture_with_axes, shaped
 from napari_atomai.stat.movies import paper
 from napari_atomai.stat.rows import as_rows
-from napari_atomai.stat.scree import scree
+from napari_atomai.stat.scree_plot import scree
 
 Matrix = NDArray[Any]
 Answer = tuple[Matrix, Matrix, Matrix]

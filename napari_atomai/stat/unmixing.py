@@ -13,7 +13,7 @@ from napari_atomai.data.image import Axis, Image
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadImage, BadOption
 from napari_atomai.stat.components import Components, decomposing
-from napari_atomai.stat.scree import scree
+from napari_atomai.stat.scree_plot import scree
 from napari_atomai.stat.spectra import positions, spectral_axis
 
 Matrix = NDArray[Any]

@@ -14,7 +14,7 @@ from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadImage, BadOption
 from napari_atomai.stat.components import Components, decomposing
 from napari_atomai.stat.rows import Matrix
-from napari_atomai.stat.scree import scree, suggested_number
+from napari_atomai.stat.scree_plot import scree, suggested_number
 
 _MOST = 12  # components that are suggested
 _ENOUGH = 16  # windows that do not overlap, to tell how many components there are

@@ -19,7 +19,7 @@ from napari_atomai.errors import BadAtoms
 from napari_atomai.stat.components import Components, decomposing
 from napari_atomai.stat.loading_groups import groups_of
 from napari_atomai.stat.loading_maps import interpolated
-from napari_atomai.stat.scree import scree, suggested_number
+from napari_atomai.stat.scree_plot import scree, suggested_number
 from napari_atomai.workflow.component_windows import Windows, cutting
 
 MOST = 12

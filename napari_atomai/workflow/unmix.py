@@ -14,7 +14,7 @@ from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import Record
 from napari_atomai.data.recipes_statistics import Unmix
 from napari_atomai.errors import BadImage, BadOption
-from napari_atomai.stat.scree import suggested_number
+from napari_atomai.stat.scree_plot import suggested_number
 from napari_atomai.stat.unmixing import Unmixed, spectra_scree, unmixing
 from napari_atomai.workflow.components import MOST
 from napari_atomai.workflow.record import new_record

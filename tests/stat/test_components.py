@@ -8,7 +8,7 @@ import pytest
 
 from napari_atomai.errors import BadImage, BadOption, UnknownOption
 from napari_atomai.stat.components import METHODS, decompose
-from napari_atomai.stat.scree import scree, suggested_number
+from napari_atomai.stat.scree_plot import scree, suggested_number
 
 pytest.importorskip("sklearn")
 
