@@ -90,13 +90,21 @@ class Atoms:
         pixel_size: tuple[float, float] | None = None,
         origin: tuple[float, float] = (0.0, 0.0),
     ) -> Atoms:
-        """Make atoms of anything array-like; single classes and frames are repeated."""
-        where = np.asarray(positions, dtype=np.float64).reshape(-1, 2)
+        """Make atoms of anything array-like; single classes and frames are repeated.
+
+        Raises
+        ------
+        BadAtoms
+            If positions are not (N, 2), or classes or frames are not one whole number, or one per atom.
+        """
+        where = np.array(positions, dtype=np.float64, ndmin=2)
+        if where.size == 0:
+            where = where.reshape(0, 2)
         count = len(where)
         return cls(
             where,
-            np.broadcast_to(np.asarray(classes, np.int64), (count,)).copy(),
-            np.broadcast_to(np.asarray(frames, np.int64), (count,)).copy(),
+            _whole_numbers("classes", classes, count),
+            _whole_numbers("frames", frames, count),
             {name: np.asarray(column) for name, column in (features or {}).items()},
             class_names=tuple(class_names),
             pixel_size=pixel_size,
@@ -206,3 +214,21 @@ class Atoms:
             "class": names[self.classes],
         }
         return {**columns, **self.features}
+
+
+def _whole_numbers(name: str, numbers: ArrayLike, count: int) -> Integers:
+    """Return one whole number per atom; a single one is repeated."""
+    given = np.asarray(numbers)
+    whole = given.dtype.kind in "biu" or (given.dtype.kind == "f" and bool((given == np.round(given)).all()))
+    # Beyond 2**53 floats skip whole numbers, and infinity is none.
+    if given.size and not (whole and bool((np.abs(given) < 2.0**53).all())):
+        raise BadAtoms(
+            f"The {name} are not whole numbers: {given.dtype} such as {given.flat[0]!r}.",
+            remedy=f"Give {name} as integers: one for all atoms, or one for each.",
+        )
+    if given.shape not in ((), (1,), (count,)):
+        raise BadAtoms(
+            f"There are {count} positions, but {name} have the shape {given.shape}.",
+            remedy="Give one for all atoms, or one for each.",
+        )
+    return np.broadcast_to(given.astype(np.int64), (count,)).copy()

@@ -79,3 +79,27 @@ def test_columns_of_other_lengths_are_refused() -> None:
 def test_a_class_without_a_name_is_refused() -> None:
     with pytest.raises(BadAtoms, match="Classes go from 3 to 3"):
         Atoms.make([[1, 2]], classes=3)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 2, 2), (1, 4)])
+def test_positions_of_another_shape_are_refused_not_rearranged(shape: tuple[int, ...]) -> None:
+    with pytest.raises(BadAtoms, match=r"\(N, 2\)|shape"):
+        Atoms.make(np.ones(shape))
+
+
+def test_one_pair_is_one_atom_and_nothing_is_no_atoms() -> None:
+    assert Atoms.make((3.0, 4.0)).positions.tolist() == [[3.0, 4.0]]
+    assert [len(Atoms.make(nothing)) for nothing in ([], np.empty((0, 2)), np.empty((0, 3)))] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("numbers", [np.nan, np.inf, 0.5, "one", [0, 1, 0], [[0, 0]], 1e300])
+@pytest.mark.parametrize("name", ["classes", "frames"])
+def test_classes_and_frames_are_whole_numbers_one_per_atom(name: str, numbers: object) -> None:
+    with pytest.raises(BadAtoms, match=name):
+        Atoms.make(np.ones((2, 2)), **{name: numbers}, class_names=("a", "b"))  # type: ignore[arg-type]
+
+
+def test_whole_numbers_may_come_as_floats_or_one_for_all() -> None:
+    atoms = Atoms.make(np.ones((2, 2)), np.array([0.0, 1.0]), [3], class_names=("a", "b"))
+    assert atoms.classes.tolist() == [0, 1]
+    assert atoms.frames.tolist() == [3, 3]
