@@ -15,6 +15,7 @@ from ase.data import atomic_numbers, covalent_radii
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from napari_atomai.data.arguments import a_table
 from napari_atomai.data.recipes_structure import BuildStructure
 from napari_atomai.errors import BadAtoms, BadOption, UnknownOption
 
@@ -77,14 +78,14 @@ def build_structure(
     Raises
     ------
     BadAtoms
-        If there are no atoms.
+        If there are no atoms, or positions are not (N, 2).
     UnknownOption
         If there is no such element.
     BadOption
         If a periodic plane has no vectors, or the prototype lacks an element.
     """
     recipe = recipe or BuildStructure()
-    where = np.asarray(positions, float).reshape(-1, 2)
+    where = a_table("Positions", positions, 2)
     if not len(where):
         raise BadAtoms("There are no atoms to build a structure of.", remedy="Find atoms first.")
     symbols = _checked(elements, len(where))

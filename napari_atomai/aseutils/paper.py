@@ -10,6 +10,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.aseutils.export import kind_of, write_structure
+from napari_atomai.data.arguments import a_table
 from napari_atomai.errors import BadAtoms, BadOption, UnknownOption
 
 Vector = NDArray[np.float64]
@@ -107,7 +108,7 @@ def _frame(
         raise BadAtoms(f"There is no frame {frame}.", remedy=f"Choose among {list(frames)}.")
     if not px2ang > 0:
         raise BadOption(f"px2ang is {px2ang:g}.", remedy="Give the size of a pixel in Å, above 0.")
-    table = np.asarray(frames[frame], float).reshape(-1, 3)
+    table = a_table("Coordinates", frames[frame], 3)
     if not len(table) or not np.isfinite(table).all():
         raise BadAtoms(
             f"Frame {frame} has {len(table)} atoms, not all of them at finite positions."

@@ -10,6 +10,7 @@ import ase.io
 from ase import Atoms
 
 from napari_atomai.aseutils.export import masses, write_structure
+from napari_atomai.errors import SaveFailed
 from napari_atomai.files.atomic import write_text
 
 SPACING = 0.25
@@ -43,16 +44,22 @@ def k_points(atoms: Atoms, spacing: float = SPACING) -> tuple[int, int, int]:
 
 
 def write_vasp_run(atoms: Atoms, folder: str | Path, title: str = "from an image") -> list[Path]:
-    """Write POSCAR, INCAR and KPOINTS of a relaxation into a folder, which must be there.
+    """Write POSCAR, INCAR and KPOINTS of a relaxation into a folder, which is made if it is not there.
 
     POTCAR belongs to VASP's licence and is not written; ``POTCAR.txt`` names the elements in their order.
 
     Raises
     ------
     SaveFailed
-        If a file could not be written, or POSCAR reads back as another structure.
+        If the folder or a file could not be written, or POSCAR reads back as another structure.
     """
     place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveFailed(
+            f"The folder {place} cannot be made: {error.strerror}.", remedy="Choose another folder."
+        ) from error
     poscar = write_structure(atoms, place / "POSCAR", "poscar")
     mesh = " ".join(str(n) for n in k_points(atoms))
     texts = {

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from napari_atomai.errors import BadOption, UnknownOption
+from napari_atomai.errors import BadAtoms, BadOption, UnknownOption
 
 _SHOWN = 80
 """Characters of a value that a message shows; an array would fill the screen."""
@@ -103,6 +104,25 @@ def known(kind: str, given: Iterable[Any], words: Collection[str]) -> None:
     for word in given:
         if not isinstance(word, str) or word not in words:
             raise UnknownOption(kind, word if isinstance(word, str) else shown(word), words)
+
+
+def a_table(name: str, values: ArrayLike, columns: int) -> NDArray[np.float64]:
+    """Return a table of numbers with so many columns; one row may come alone, and nothing is no rows.
+
+    Raises
+    ------
+    BadAtoms
+        If it has another shape: filled into these columns it would be of other atoms.
+    """
+    table = np.array(values, dtype=np.float64, ndmin=2)
+    if table.size == 0:
+        return table.reshape(0, columns)
+    if table.ndim != 2 or table.shape[1] != columns:
+        what = {2: "row and column", 3: "row, column and class"}.get(columns, "the numbers")
+        raise BadAtoms(
+            f"{name} have the shape {table.shape}.", remedy=f"Give (N, {columns}): {what} of each atom."
+        )
+    return table
 
 
 def shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.arguments import a_table
 from napari_atomai.errors import BadAtoms, NotCalibrated
 
 Vector = NDArray[np.float64]
@@ -97,9 +98,7 @@ class Atoms:
         BadAtoms
             If positions are not (N, 2), or classes or frames are not one whole number, or one per atom.
         """
-        where = np.array(positions, dtype=np.float64, ndmin=2)
-        if where.size == 0:
-            where = where.reshape(0, 2)
+        where = a_table("Positions", positions, 2)
         count = len(where)
         return cls(
             where,
@@ -143,11 +142,16 @@ class Atoms:
             Row, column (pixels) and class of the atoms of each frame.
         class_names : sequence of str, optional
             "class 0", "class 1" ... when left out.
+
+        Raises
+        ------
+        BadAtoms
+            If a table is not (N, 3), or a class is no whole number or has no name.
         """
-        tables = {frame: np.asarray(table, float).reshape(-1, 3) for frame, table in coordinates.items()}
+        tables = {frame: a_table("Coordinates", table, 3) for frame, table in coordinates.items()}
         rows = np.concatenate([*tables.values(), np.empty((0, 3))])
         frames = np.repeat(np.array(list(tables), np.int64), [len(table) for table in tables.values()])
-        classes = rows[:, 2].astype(np.int64)
+        classes = _whole_numbers("classes", rows[:, 2], len(rows))
         if class_names is None:
             class_names = [f"class {i}" for i in range(int(classes.max(initial=0)) + 1)]
         return cls.make(rows[:, :2], classes, frames, class_names=class_names)

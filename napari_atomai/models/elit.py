@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.arguments import a_table
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress, finish
@@ -188,7 +189,7 @@ def _frames(
         for index in range(image.n_frames):
             pixels = np.asarray(image.frame(index), np.float64)
             known = truth[len(frames)] if len(frames) < len(truth) else None
-            own = None if known is None else np.asarray(known, np.float64).reshape(-1, 2)
+            own = None if known is None else a_table("Known atoms", known, 2)
             frames.append(_Frame(finite(-pixels if dark else pixels), scale, own))
     return frames
 

@@ -205,3 +205,17 @@ def test_a_vasp_run_has_its_inputs_and_no_potcar(tmp_path: Path) -> None:
     assert names == ["POSCAR", "INCAR", "KPOINTS", "POTCAR.txt"]
     assert (tmp_path / "KPOINTS").read_text().splitlines()[3] == "3 3 1"
     assert "C, Si" in (tmp_path / "POTCAR.txt").read_text()
+
+
+def test_a_run_makes_its_folder_and_says_where_it_cannot(tmp_path: Path) -> None:
+    assert write_vasp_run(sheet(), tmp_path / "new" / "run")[0].parent == tmp_path / "new" / "run"
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SaveFailed, match="file"):
+        write_vasp_run(sheet(), tmp_path / "file")
+
+
+def test_positions_of_another_shape_build_no_other_structure() -> None:
+    with pytest.raises(BadAtoms, match=r"\(N, 2\)"):
+        build_structure(np.ones((4, 3)), ["C"] * 6)
+    with pytest.raises(BadAtoms, match=r"\(N, 3\)"):
+        ase_obj_basic({0: np.ones((6, 2))}, 0, "C", {0: "C", 1: "C"})

@@ -103,3 +103,11 @@ def test_whole_numbers_may_come_as_floats_or_one_for_all() -> None:
     atoms = Atoms.make(np.ones((2, 2)), np.array([0.0, 1.0]), [3], class_names=("a", "b"))
     assert atoms.classes.tolist() == [0, 1]
     assert atoms.frames.tolist() == [3, 3]
+
+
+def test_a_paper_table_without_classes_is_refused_not_rearranged() -> None:
+    with pytest.raises(BadAtoms, match=r"\(N, 3\)"):
+        Atoms.from_paper({0: np.ones((6, 2))})
+    with pytest.raises(BadAtoms, match="classes"):
+        Atoms.from_paper({0: np.full((2, 3), 0.5)})
+    assert len(Atoms.from_paper({0: np.empty((0, 2)), 1: np.zeros((4, 3))})) == 4

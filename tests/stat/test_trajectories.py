@@ -78,3 +78,15 @@ def test_counts_are_summed_over_trajectories_and_gaps_left_out() -> None:
     assert given["figure"].axes
     with pytest.raises(BadAtoms, match="msize is 2"):
         aoi.stat.sum_transitions(given, 2)
+
+
+@pytest.mark.parametrize("start", [(), (5,), (np.nan, 3), np.ones((2, 2))])
+def test_a_start_that_is_no_place_is_refused(start: object) -> None:
+    with pytest.raises(BadAtoms, match="start_coord"):
+        aoi.stat.get_trajectory({0: np.zeros((1, 3))}, start, 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("table", [np.ones((6, 2)), np.full((2, 3), np.nan)])
+def test_a_table_that_holds_no_places_is_refused(table: np.ndarray) -> None:
+    with pytest.raises(BadAtoms, match=r"shape|finite"):
+        aoi.stat.get_trajectory({0: table}, (1, 1), 5)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from napari_atomai.data.arguments import a_table, shown
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.progress import finish
 from napari_atomai.errors import BadAtoms
@@ -50,11 +51,21 @@ def get_trajectory(
     trajectory : array, shape (L, 3)
         Row, column, class where it was seen.
     frames : array of int, shape (L,)
+
+    Raises
+    ------
+    BadAtoms
+        If a table is not (N, 3) of finite numbers, or the start no finite row and column.
     """
-    here = np.asarray(start_coord, np.float64)[:2]
+    start = np.asarray(start_coord, np.float64)
+    if start.ndim != 1 or len(start) < 2 or not np.isfinite(start[:2]).all():
+        raise BadAtoms(f"start_coord is {shown(start)}.", remedy="Give row and column of one atom.")
+    here = start[:2]
     seen, frames = [], []
     for frame, table in sorted(coord_class_dict.items()):
-        rows = np.asarray(table, np.float64).reshape(-1, 3)
+        rows = a_table("Coordinates", table, 3)
+        if not np.isfinite(rows[:, :2]).all():
+            raise BadAtoms(f"Frame {frame} has atoms at no finite position.", remedy="Leave them out.")
         away, nearest = cKDTree(rows[:, :2]).query(here) if len(rows) else (np.inf, 0)
         if away <= rmax:
             seen.append(rows[nearest])
