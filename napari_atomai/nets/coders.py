@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from napari_atomai.nets.imspec import SignalDecoder, SignalEncoder
-from napari_atomai.nets.pose import Size
+from napari_atomai.nets.sampling import Size
 
 ORDERS = 16
 """Orders of the Fourier series around a ring that an encoder looks at."""
+_TINY = 1e-12
+"""Keeps the slope of a square root finite where a ring is dark."""
 
 
 class RingEncoder(nn.Module):
@@ -25,7 +28,7 @@ class RingEncoder(nn.Module):
     ----------
     rings, angles : int
     hidden, layers : int
-        Neurons, and layers of them; as many mixtures of rings.
+        Neurons, and layers of them; half as many mixtures of rings.
     """
 
     def __init__(self, rings: int, angles: int, hidden: int, layers: int) -> None:
@@ -33,8 +36,9 @@ class RingEncoder(nn.Module):
         self.orders = min(ORDERS, angles // 2)
         # Real and imaginary part apart: optimizers and files take real numbers only.
         spread = 1 / math.sqrt(rings)
-        self.mixing = nn.Parameter(torch.randn(2, self.orders, rings, hidden) * spread)
-        self.head = perceptron(hidden + rings * self.orders, hidden, layers, hidden)
+        mixtures = max(hidden // 2, 1)
+        self.mixing = nn.Parameter(torch.randn(2 * self.orders, rings, mixtures) * spread)
+        self.head = perceptron(mixtures + rings * self.orders, hidden, layers, hidden)
         order, points = torch.arange(self.orders)[:, None], 2 * self.orders
         turn = order * torch.arange(angles) * (2 * math.pi / angles)
         series = torch.stack([torch.cos(turn), -torch.sin(turn)]) / math.sqrt(angles)
@@ -50,15 +54,15 @@ class RingEncoder(nn.Module):
     def forward(self, rings: torch.Tensor) -> torch.Tensor:
         """Return (n, hidden)."""
         # So short a series, and back, is a product with its cosines and sines: half the time of the library's
-        # transforms and of complex numbers.
+        # transforms and of complex numbers. The orders come first, since each has a mixture of its own.
         many, orders = len(rings), self.orders
-        series = (rings.float() @ self.series).reshape(many, -1, 2, orders)
-        real, imaginary = series.permute(2, 3, 0, 1)
+        series = self.series.T @ rings.float().reshape(-1, rings.shape[2]).T
+        real, imaginary = series.reshape(2, orders, many, -1)
         both = [torch.cat([real, -imaginary], dim=2), torch.cat([imaginary, real], dim=2)]
-        mixed = torch.bmm(torch.cat(both, dim=1), torch.cat([*self.mixing], dim=1))
+        mixed = torch.bmm(torch.cat(both, dim=1), torch.cat(self.mixing.chunk(2), dim=1))
         circle = self.circle @ mixed.reshape(2 * orders, -1)
         pooled = nn.functional.gelu(circle).mean(dim=0).reshape(many, -1)
-        size = (real.square() + imaginary.square()).sqrt().permute(1, 2, 0).flatten(1)
+        size = (real.square() + imaginary.square() + _TINY).sqrt().permute(1, 2, 0).flatten(1)
         result: torch.Tensor = self.head(torch.cat([pooled, size], dim=1))
         return result
 
@@ -105,12 +109,13 @@ class ConvolutionalEncoder(nn.Module):
 
 
 class FlatDecoder(nn.Module):
-    """A perceptron that gives all pixels."""
+    """A perceptron that gives all pixels; its last layer, which takes most time, is half as wide."""
 
     def __init__(self, inputs: int, size: Size, hidden: int, layers: int) -> None:
         super().__init__()
         self.size = size
-        self.head = perceptron(inputs, hidden, layers, math.prod(size), open_end=True)
+        widths = [hidden] * (layers - 1) + [max(hidden // 2, 1)]
+        self.head = layered([inputs, *widths, math.prod(size)], open_end=True)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Return (n, *size)."""
@@ -161,7 +166,11 @@ def perceptron(
     inputs: int, hidden: int, layers: int, outputs: int, *, open_end: bool = False
 ) -> nn.Sequential:
     """Return layers of neurons; the last is linear if it is an open end."""
-    sizes = [inputs, *[hidden] * (layers if open_end else layers - 1), outputs]
+    return layered([inputs, *[hidden] * (layers if open_end else layers - 1), outputs], open_end=open_end)
+
+
+def layered(sizes: Sequence[int], *, open_end: bool = False) -> nn.Sequential:
+    """Return layers of neurons from one size to the next; the last is linear if it is an open end."""
     parts: list[nn.Module] = []
     for before, after in itertools.pairwise(sizes):
         parts += [nn.Linear(before, after), nn.GELU()]

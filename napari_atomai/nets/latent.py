@@ -2,55 +2,48 @@
 
 The paper's VAE, rVAE, jVAE and jrVAE (Ziatdinov et al., arXiv:2105.07485, III.B) are one net here: the
 encoder gives what varies, the decoder a motif on a canvas of its own, and its pose in the patch is found by
-cross-correlation (`napari_atomai.nets.pose`). That covers the whole circle, which an angle that is a number
-among the latents cannot. Discrete latents are summed over, not sampled: their posterior follows from how well
-each class fits. The variance of the noise is learned, so that the scale of the data does not matter.
+cross-correlation (`napari_atomai.nets.pose_search`). That covers the whole circle, which an angle that is a
+number among the latents cannot. Discrete latents are summed over, not sampled: their posterior follows from
+how well each class fits. The variance of the noise is learned: the scale of the data does not matter.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_atomai.errors import BadOption, UnknownOption
 from napari_atomai.nets.coders import (
-    ConvolutionalDecoder,
     ConvolutionalEncoder,
-    FlatDecoder,
     FlatEncoder,
     FlatGlance,
     RingEncoder,
-    SpatialDecoder,
 )
 from napari_atomai.nets.imspec import dims_of
+from napari_atomai.nets.latent_options import (
+    DECODERS,
+    canvas_of,
+    check_counts,
+    check_kinds,
+    check_widths,
+    prior_of,
+)
+from napari_atomai.nets.latent_terms import Fit, Found, Look, Terms, best_pose, centred
+from napari_atomai.nets.polar import Polar
 from napari_atomai.nets.pose import (
     Belief,
-    Polar,
     Pose,
-    Prior,
-    Size,
-    find_shift,
-    find_turn,
-    halved,
-    into_canvas,
-    out_of_canvas,
     place,
+    place_at,
     take_back,
 )
+from napari_atomai.nets.pose_search import find_shift, find_turn
 from napari_atomai.nets.registry import register
-
-INVARIANCES = ("rotation", "translation", "scale")
-ENCODERS = ("rings", "mlp", "conv")
-DECODERS: Mapping[str, type[nn.Module]] = {
-    "mlp": FlatDecoder,
-    "conv": ConvolutionalDecoder,
-    "spatial": SpatialDecoder,
-}
+from napari_atomai.nets.sampling import Size, halved, quarter_of
 
 _LEAST_NOISE = 1e-4
 """Variance of the noise over that of the data: below it, rounding would decide."""
@@ -60,73 +53,6 @@ _BALANCING = 20
 """Rounds of Sinkhorn's iteration."""
 _FINE = 16
 """Patches from this size on can be halved."""
-_CENTRING = 0.3
-"""How far towards the middle a motif is moved at once."""
-_SIMILAR = 0.3
-"""Distance of latents, whose prior has a width of 1, that are much alike."""
-
-
-class Terms(NamedTuple):
-    """What the training makes small, for every patch, shape (n,) each; in nats but for the error."""
-
-    error: torch.Tensor
-    """Mean square of what is left, over the variance of the data."""
-    misfit: torch.Tensor
-    """Negative log-likelihood."""
-    kl: torch.Tensor
-    """Of the continuous latents from their prior."""
-    kl_classes: torch.Tensor
-    """Of the discrete ones."""
-    kl_pose: torch.Tensor
-    """Of the angle."""
-    glance: torch.Tensor
-    """Squares of what the first look at the shift is off, over twice the variance of its prior."""
-
-    def stacked(self) -> torch.Tensor:
-        """Return one tensor (n, 6)."""
-        return torch.stack(list(self), dim=1)
-
-
-class Look(NamedTuple):
-    """A look at patches."""
-
-    pose: Pose
-    """In which the encoder took them to lie."""
-    seen: torch.Tensor
-    """What it saw: rings, or the patches taken back."""
-    small: torch.Tensor | None = None
-    """The patches at half their size, where shifts need not be found to the last."""
-
-    def repeated(self, count: int) -> Look:
-        """Return the same, so many times, one round after the other."""
-        if count == 1:
-            return self
-        small = None if self.small is None else self.small.repeat(count, 1, 1)
-        return Look(self.pose.repeated(count), self.seen.repeat(count, 1, 1), small)
-
-
-class Fit(NamedTuple):
-    """How well the canvas of each class fits patches."""
-
-    misfit: torch.Tensor
-    """Negative log-likelihood, (n, classes)."""
-    error: torch.Tensor
-    """Mean square of what is left, (n, classes)."""
-    kl: torch.Tensor
-    """What a patch says of its angle beyond the prior, (n, classes)."""
-    poses: Pose
-    """Of classes * n canvases, class by class."""
-
-
-class Found(NamedTuple):
-    """What an encoder finds in patches."""
-
-    mean: torch.Tensor
-    log_variance: torch.Tensor
-    classes: torch.Tensor
-    """Probability of each class, (n, classes); ones where there are none."""
-    pose: Pose
-    """Of the most probable class."""
 
 
 @register("vae")
@@ -192,16 +118,16 @@ class LatentNet(nn.Module):
         self.in_dim = dims_of("in_dim", in_dim)
         self.latent_dim, self.classes, self.labels, self.binary = latent_dim, classes, labels, binary
         self.invariances, self.temperature = tuple(invariances), temperature
-        _check(self.in_dim, self.invariances, encoder, decoder)
-        _check_counts(latent_dim, classes, labels, (hidden, layers_encoder, layers_decoder))
-        _check_widths(rotation_prior, translation_prior, scale_prior, temperature)
+        check_kinds(self.in_dim, self.invariances, encoder, decoder)
+        check_counts(latent_dim, classes, labels, (hidden, layers_encoder, layers_decoder))
+        check_widths(rotation_prior, translation_prior, scale_prior, temperature)
         self.size: Size = (1, self.in_dim[0]) if len(self.in_dim) == 1 else (self.in_dim[0], self.in_dim[1])
-        self.prior = _prior(self.size, self.invariances, rotation_prior, translation_prior, scale_prior)
-        self.canvas_size = _canvas(self.size, self.prior)
+        self.prior = prior_of(self.size, self.invariances, rotation_prior, translation_prior, scale_prior)
+        self.canvas_size = canvas_of(self.size, self.prior)
         self.polar = Polar(self.size)
         kind = encoder or ("rings" if "rotation" in self.invariances else "mlp")
         self.encoder: nn.Module = (
-            RingEncoder(len(self.polar.radii), self.polar.angles, hidden, layers_encoder)
+            RingEncoder(self.polar.count, self.polar.angles, hidden, layers_encoder)
             if kind == "rings"
             else {"mlp": FlatEncoder, "conv": ConvolutionalEncoder}[kind](self.size, hidden, layers_encoder)
         )
@@ -216,6 +142,10 @@ class LatentNet(nn.Module):
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
         self.register_buffer("silent", torch.zeros((), dtype=torch.int64))
         self.register_buffer("order", torch.arange(latent_dim))
+
+    def train(self, mode: bool = True) -> Self:
+        """Begin or end learning; what it already does is not said to every part again."""
+        return self if mode == self.training else super().train(mode)
 
     @torch.no_grad()
     def learn_scale(self, patches: torch.Tensor) -> None:
@@ -266,7 +196,7 @@ class LatentNet(nn.Module):
             kl=0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1),
             kl_classes=(share * torch.log(share.clamp(min=1e-12) * self.classes)).sum(dim=1),
             kl_pose=(share * fit.kl).sum(dim=1),
-            glance=self._missed(start, _best_pose(fit, patches)),
+            glance=self._missed(start, best_pose(fit, patches)),
         )
         if self.training:
             self._hear(terms.error)
@@ -287,7 +217,7 @@ class LatentNet(nn.Module):
         if self._needs_pose:
             seen = self._seen(patches, pose)
             first = self._fitted(patches, labels, self._latents(seen)[0], Look(pose, seen, small))
-            pose = _best_pose(first, patches)
+            pose = best_pose(first, patches)
         seen = self._seen(patches, pose)
         mean, log_variance = self._latents(seen)
         fit = self._fitted(patches, labels, mean, Look(pose, seen))
@@ -295,7 +225,7 @@ class LatentNet(nn.Module):
             mean[:, self.order],
             log_variance[:, self.order],
             self._shares(fit.misfit),
-            _best_pose(fit, patches),
+            best_pose(fit, patches),
         )
 
     def decode(self, z: torch.Tensor, classes: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -362,10 +292,13 @@ class LatentNet(nn.Module):
         look: Look,
     ) -> Fit:
         """Return how well each class fits in its best pose, looked for about that of a look before."""
-        count = self.classes
-        states = torch.eye(count, device=z.device).repeat_interleave(len(z), dim=0)
-        canvas = self.decoder(self._inputs(z.repeat(count, 1), states, labels.repeat(count, 1)))
-        every, look = patches.repeat(count, 1, 1), look.repeated(count)
+        count, every, states = self.classes, patches, z[:, :0]
+        if count == 1:
+            canvas = self.decoder(self._inputs(z, states, labels))
+        else:
+            states = torch.eye(count, device=z.device).repeat_interleave(len(z), dim=0)
+            canvas = self.decoder(self._inputs(z.repeat(count, 1), states, labels.repeat(count, 1)))
+            every, look = patches.repeat(count, 1, 1), look.repeated(count)
         poses, kl = look.pose, canvas.new_zeros(len(canvas))
         if self.invariances:
             with torch.no_grad():
@@ -375,7 +308,7 @@ class LatentNet(nn.Module):
             if count > 1:
                 misfit = self._misfit(every, canvas.detach(), poses)[0].reshape(count, -1)
                 share = self._shares(misfit.T).T.reshape(count, -1, 1)
-            misfit, error = self._misfit(every, canvas, _centred(z.detach(), poses, share))
+            misfit, error = self._misfit(every, canvas, centred(z.detach(), poses, share))
         else:
             misfit, error = self._misfit(every, canvas, poses)
         shape = (count, len(z))
@@ -399,16 +332,21 @@ class LatentNet(nn.Module):
     def _misfit(
         self, patches: torch.Tensor, canvas: torch.Tensor, pose: Pose
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = math.prod(self.size)
+        """Return negative log-likelihood and mean square of what is left, (n,) each."""
+        count, target, made = math.prod(self.size), patches.flatten(1), canvas.flatten(1)
+        if self.invariances and self.training and min(self.size) >= _FINE:
+            # Of one pixel in four, another each time: what is between them is made of the same canvas.
+            numbers, points = quarter_of(self.size, int(self.seen) % 4, patches.device)
+            target, made = target[:, numbers], place_at(canvas, pose, points)
+        elif self.invariances:
+            made = place(canvas, pose, self.size).flatten(1)
         if self.binary:
-            logits = place(canvas, pose, self.size) if self.invariances else canvas
-            target = patches.clamp(0, 1)
-            cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-            error = (torch.sigmoid(logits.detach()) - patches).square().mean(dim=(1, 2))
-            return cross.sum(dim=(1, 2)), error
-        error = (self.placed(canvas, pose) - patches).square().mean(dim=(1, 2))
+            cross = functional.binary_cross_entropy_with_logits(made, target.clamp(0, 1), reduction="none")
+            error = (torch.sigmoid(made.detach()) - target).square().mean(dim=1)
+            return cross.mean(dim=1) * count, error
+        error = (made - target).square().mean(dim=1)
         noise = self.noise.clone()  # which follows this batch before the gradient is taken
-        return 0.5 * pixels * (error / noise + torch.log(noise)), error.detach()
+        return 0.5 * count * (error / noise + torch.log(noise)), error.detach()
 
     def _shares(self, misfit: torch.Tensor) -> torch.Tensor:
         """Return the posterior of the classes, (n, classes); while the classes form, all are used alike.
@@ -428,98 +366,3 @@ class LatentNet(nn.Module):
         """Let the estimate of the noise follow what is left of a batch."""
         keep = min(_MEMORY, 1 - 1 / (float(self.seen) + 1))
         self.noise.copy_((keep * self.noise + (1 - keep) * error.mean()).clamp(min=_LEAST_NOISE))
-
-
-def _best_pose(fit: Fit, patches: torch.Tensor) -> Pose:
-    """Return the pose of the class that fits each patch best."""
-    many = torch.arange(len(patches), device=patches.device)
-    best = fit.misfit.argmin(dim=1) * len(patches) + many
-    return Pose(*(each[best] for each in fit.poses))
-
-
-@torch.no_grad()
-def _centred(z: torch.Tensor, pose: Pose, share: torch.Tensor) -> Pose:
-    """Return poses moved a little, such that the decoder learns to put its motifs into the middle.
-
-    A motif beside the middle of its canvas fits as well, with shifts that turn with the patch. The mean of
-    these, in the frame of the canvas and over patches with a similar latent, is what it lies beside it.
-
-    Parameters
-    ----------
-    z : tensor, shape (n, latent_dim)
-        Continuous latents.
-    pose : Pose
-        Of classes * n canvases.
-    share : tensor, shape (classes, n, 1)
-        Of each class in each patch.
-    """
-    beside = into_canvas(pose.angle, pose.shift).reshape(len(share), -1, 2)
-    near = torch.exp(-torch.cdist(z, z).square() / (2 * _SIMILAR**2))
-    usual = near @ (share * beside) / (near @ share).clamp(min=1e-6)
-    moved = out_of_canvas(pose.angle, _CENTRING * usual.reshape(-1, 2))
-    return pose._replace(shift=pose.shift - moved)
-
-
-def _prior(
-    size: Size, invariances: Sequence[str], rotation: float, translation: float, scale: float
-) -> Prior:
-    half = [each / 2 if each > 1 else 0.0 for each in size]
-    moves = "translation" in invariances
-    return Prior(
-        angle=(rotation or math.inf) if "rotation" in invariances else 0.0,
-        shift=(translation * half[0], translation * half[1]) if moves else (0.0, 0.0),
-        scale=scale if "scale" in invariances else 0.0,
-    )
-
-
-def _canvas(size: Size, prior: Prior) -> Size:
-    """Return the size of a canvas that covers the patch in every pose."""
-    if prior == Prior():
-        return size
-    reach = prior.reach
-    if prior.angle:
-        side = 2 * math.ceil((math.hypot(*size) + max(reach)) / 2)  # even: quicker to halve
-        return side, side
-    return size[0] + 2 * reach[0], size[1] + 2 * reach[1]
-
-
-def _check(dims: tuple[int, ...], invariances: Sequence[str], encoder: str, decoder: str) -> None:
-    for name in invariances:
-        if name not in INVARIANCES:
-            raise UnknownOption("invariance", str(name), INVARIANCES)
-    if encoder and encoder not in ENCODERS:
-        raise UnknownOption("encoder", encoder, ENCODERS)
-    if decoder not in DECODERS:
-        raise UnknownOption("decoder", decoder, DECODERS)
-    if len(dims) == 1 and ("rotation" in invariances or "scale" in invariances):
-        raise BadOption(
-            f"Spectra of {dims[0]} channels are to be free of {' and '.join(invariances)}.",
-            why="A spectrum can be shifted, but not turned or scaled like a patch.",
-            remedy="Leave these out; 'translation' works.",
-        )
-    if encoder == "rings" and "rotation" not in invariances:
-        raise BadOption(
-            "The encoder 'rings' forgets how a patch is turned, and rotation is not among the invariances.",
-            remedy="Add 'rotation', or choose the encoder 'mlp' or 'conv'.",
-        )
-
-
-def _check_widths(rotation: float, translation: float, scale: float, temperature: float) -> None:
-    values = {"rotation": rotation, "translation": translation, "scale": scale}
-    for name, value in values.items():
-        least = 0.0 if name == "rotation" else 1e-3
-        if not (isinstance(value, int | float) and least <= value <= (math.inf if not least else 1)):
-            raise BadOption(
-                f"{name}_prior is {value!r}.",
-                remedy="Give radians, or 0 for any angle." if not least else "Give a share from 0.001 to 1.",
-            )
-    if not (isinstance(temperature, int | float) and 0 < temperature < math.inf):
-        raise BadOption(f"The temperature is {temperature!r}.", remedy="Give a number above 0; 1 is right.")
-
-
-def _check_counts(latent_dim: int, classes: int, labels: int, layers: Sequence[int]) -> None:
-    if min(latent_dim, classes, *layers) < 1 or labels < 0:
-        raise BadOption(
-            f"Latents {latent_dim}, classes {classes}, labels {labels}, neurons and layers {tuple(layers)}.",
-            remedy="Give at least 1 of each, and labels from 0.",
-        )

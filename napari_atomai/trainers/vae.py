@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -20,7 +21,7 @@ from napari_atomai.nets.registry import build_net, describe_net
 from napari_atomai.prepare.pairs_checks import FEWEST, checked_signals
 from napari_atomai.prepare.split import split
 from napari_atomai.trainers.loop import Trainer
-from napari_atomai.trainers.options import Asked, TrainingWords
+from napari_atomai.trainers.options import Asked, OptimizerMaker, TrainingOptions, TrainingWords
 from napari_atomai.trainers.randomness import Stream, own_randomness, seed_of
 from napari_atomai.trainers.segmentation import TEST_SHARE
 from napari_atomai.trainers.task import Objective, Pairs
@@ -228,7 +229,7 @@ class VAETrainer:
             pairs,
             objective,
             self.asked.options,
-            make_optimizer=self.asked.optimizer,
+            make_optimizer=self.asked.optimizer or _quick_optimizer(self.net, self.asked.options),
             checkpoint=checkpoint,
         )
         loss.per_cycle = run.batches.per_cycle
@@ -358,6 +359,17 @@ def _fresh(options: Mapping[str, Any], seed: int) -> LatentNet:
     if not isinstance(net, LatentNet):  # for the type checker: the registry says so
         raise BadModel(f"The net is a {type(net).__name__}.", remedy="Give an autoencoder.")
     return net
+
+
+def _quick_optimizer(net: LatentNet, options: TrainingOptions) -> OptimizerMaker | None:
+    """Return what updates all weights in one go, in a fifth of the time of one by one, where there is such.
+
+    It takes no heed of the order in memory, which kernels of convolutions have of their own.
+    """
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}.get(options.optimizer)
+    if kind is None or any(each.ndim > 3 for each in net.parameters()):
+        return None
+    return partial(kind, lr=options.learning_rate, fused=True)
 
 
 def _asked(options: Mapping[str, Any]) -> Asked:

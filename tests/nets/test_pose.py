@@ -8,19 +8,18 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'napari-atomai[train]'")
 
+from napari_atomai.nets.polar import Polar  # noqa: E402
 from napari_atomai.nets.pose import (  # noqa: E402
     Belief,
-    Polar,
     Pose,
     Prior,
-    find_shift,
-    find_turn,
-    halved,
     into_canvas,
     out_of_canvas,
     place,
     take_back,
 )
+from napari_atomai.nets.pose_search import find_shift, find_turn  # noqa: E402
+from napari_atomai.nets.sampling import halved  # noqa: E402
 
 SPOTS = ((-8.0, 2.0, 1.0), (5.0, 6.0, 1.5), (3.0, -9.0, 0.7), (0.0, 0.0, 2.0))
 
@@ -89,7 +88,7 @@ def test_rings_of_a_turned_patch_are_turned_rings() -> None:
 
 def test_the_area_of_all_rings_is_that_of_the_disc() -> None:
     polar = Polar((33, 33))
-    ones = torch.ones(1, len(polar.radii), polar.angles)
+    ones = torch.ones(1, polar.count, polar.angles)
     assert float(polar.energy(ones)) == pytest.approx(math.pi * 16**2, rel=0.01)
 
 
