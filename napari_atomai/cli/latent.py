@@ -31,6 +31,7 @@ Each file gets its own folder in DIR:
 _CUT = ("around", "classes", "window", "pixels", "spacing", "source", "edge", "level")
 _LEARN = (
     "model",
+    "conditional",
     "latent_dim",
     "states",
     "cycles",
@@ -59,6 +60,7 @@ def add(parser: Any) -> None:
     flag("--no-rotation", action="store_true", help="latents may tell how a motif is turned")
     flag("--no-translation", action="store_true", help="latents may tell how a motif is shifted")
     flag("--scaled", action="store_true", help="latents do not tell how large a motif is")
+    flag("--conditional", action="store_true", help="latents do not tell of which class an atom is")
     flag("--latent-dim", metavar="N", type=int, help="how many latents; 2")
     flag("--states", metavar="N", type=int, help="states of a discrete latent; 0 = there is none")
     flag("--cycles", metavar="N", type=int, help="passes through all patches; 40")

@@ -77,6 +77,10 @@ class LearnLatents(Recipe):
     rotation: bool = Field(True, description="Latents do not tell how a motif is turned; an angle does.")
     translation: bool = Field(True, description="Latents do not tell how a motif is shifted; a shift does.")
     scale: bool = Field(False, description="Latents do not tell how large a motif is; a scale does.")
+    conditional: bool = Field(
+        False,
+        description="Latents do not tell of which class an atom is: its class is told to the decoder.",
+    )
     latent_dim: int = Field(2, ge=1, le=16, description="How many latents.")
     states: int = Field(0, ge=0, le=20, description="States of a discrete latent; 0 = there is none.")
     cycles: int = Field(40, ge=1, le=10_000, description="Passes through all patches.")
@@ -98,6 +102,14 @@ class LearnLatents(Recipe):
     )
     number: int = Field(0, ge=0, le=50, description="How many clusters; 0 = as many as the latents support.")
     seed: int = Field(1, ge=0, lt=2**32, description="Of random weights, batches and starts.")
+
+    @model_validator(mode="after")
+    def _classes_are_known_or_not(self) -> Self:
+        if self.conditional and self.states > 1:
+            raise ValueError(
+                "either the classes of the atoms are told (conditional), or states are looked for: choose one"
+            )
+        return self
 
     @property
     def invariances(self) -> tuple[str, ...]:

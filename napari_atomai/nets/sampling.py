@@ -88,8 +88,9 @@ def upright(images: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     -------
     tensor, shape (n, a)
     """
-    found = torch.sparse.mm(_interpolation(points, size_of(images)), images.flatten(1).T.contiguous())
-    return found.T
+    flat = images.flatten(1).T.contiguous()
+    found: torch.Tensor = torch.sparse.mm(_interpolation(points, size_of(images)), flat).T
+    return found
 
 
 def halved(images: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,9 @@ _SAMPLE = 10_000
 """Points that clusters are learned from; the others are told by them."""
 _COUNTED = 4000
 """Points that decide how many clusters there are."""
+_FEWEST_ON_CURVE, _ON_CURVE, _BENDS, _GAP = 50, 0.95, 7, 0.2
+"""Motifs from which on a curve is looked for, the share that it has to explain each way, the degree of its
+polynomial, and the widest gap that is no border between groups."""
 _BINS, _BLUR = 128, 1.5
 
 
@@ -269,3 +272,51 @@ def _pearson(columns: Vector, other: NDArray[Any]) -> Vector:
     one, two = columns - columns.mean(axis=0), other - other.mean()
     size = np.sqrt((one**2).sum(axis=0) * (two**2).sum())
     return np.asarray(np.where(size > 0, (one * two[:, None]).sum(axis=0) / np.maximum(size, 1e-300), np.nan))
+
+
+def on_one_curve(latents: ArrayLike) -> list[tuple[int, int, float]]:
+    """Return pairs of latents of which each follows from the other along a smooth curve.
+
+    Either is fitted by a polynomial in the ranks of the other. Points that fall into groups are not told: any
+    few groups lie on some curve.
+
+    Parameters
+    ----------
+    latents : array, shape (n, D)
+        Latents of motifs.
+
+    Returns
+    -------
+    list of (int, int, float)
+        Columns of the two, and the lower of the two shares of variance that are explained, at least 0.95;
+        empty for fewer than 50 motifs.
+    """
+    values = np.asarray(latents, float)
+    found: list[tuple[int, int, float]] = []
+    if len(values) < _FEWEST_ON_CURVE:
+        return found
+    for first in range(values.shape[1]):
+        for second in range(first + 1, values.shape[1]):
+            one, other = values[:, first], values[:, second]
+            share = min(_explained(one, other), _explained(other, one))
+            if share >= _ON_CURVE and max(_widest_gap(one), _widest_gap(other)) <= _GAP:
+                found.append((first, second, share))
+    return found
+
+
+def _explained(by: Vector, what: Vector) -> float:
+    """Return the share of the variance of a quantity that a polynomial in the ranks of another explains."""
+    total = float(what.var())
+    if total == 0:
+        return 0.0
+    ranks = (rankdata(by) - 0.5) / len(by) * 2 - 1
+    fit = np.polynomial.chebyshev.chebfit(ranks, what, _BENDS)
+    left = float(np.square(what - np.polynomial.chebyshev.chebval(ranks, fit)).sum()) / (len(by) - _BENDS - 1)
+    return 1 - left / (total * len(by) / (len(by) - 1))
+
+
+def _widest_gap(values: Vector) -> float:
+    """Return the widest gap between neighbours, as a part of where nearly all values lie."""
+    low, high = np.percentile(values, [2, 98])
+    inside = np.sort(values[(values >= low) & (values <= high)])
+    return float(np.diff(inside).max() / (high - low)) if high > low else 1.0

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_atomai.data.card import ModelCard
 from napari_atomai.errors import BadImage, BadModel, BadOption, UnknownOption
-from napari_atomai.nets.latent import LatentNet, Terms
+from napari_atomai.nets.latent import LatentNet
+from napari_atomai.nets.latent_terms import Terms
 from napari_atomai.nets.registry import build_net, describe_net
 from napari_atomai.prepare.pairs_checks import FEWEST, checked_signals
 from napari_atomai.prepare.split import split

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,14 +16,21 @@ from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import Record
 from napari_atomai.data.recipes_latent import GRID, CutPatches, LearnLatents
 from napari_atomai.data.recipes_lattice import FollowAtoms
-from napari_atomai.errors import BadAtoms, BadImage
+from napari_atomai.errors import BadAtoms, BadImage, BadModel
 from napari_atomai.prepare.motifs import Motifs, cutting_motifs
-from napari_atomai.stat.latent import Clusters, clustered
+from napari_atomai.stat.latent import Clusters, clustered, on_one_curve
 from napari_atomai.stat.movies.linking import Tracks
 from napari_atomai.stat.zernike import embedded, rotation_invariants
 from napari_atomai.workflow.checks import check_image
 from napari_atomai.workflow.find import finding
 from napari_atomai.workflow.latent_manifold import Decoder, Nearest, manifold_of, turned
+from napari_atomai.workflow.latent_model import (
+    asked_for,
+    encoded,
+    known_classes,
+    model_for,
+    training,
+)
 from napari_atomai.workflow.movie import following
 from napari_atomai.workflow.record import new_record
 
@@ -33,7 +39,6 @@ if TYPE_CHECKING:  # it brings torch
 
 Floats = NDArray[np.float32]
 
-_BATCHES = (16, 100)
 _EXPLAINED = "explained"
 
 
@@ -183,31 +188,10 @@ def learning(cut: Cut, recipe: LearnLatents | None = None) -> Generator[Progress
     recipe = recipe or LearnLatents()
     if recipe.model == "zernike":
         return (yield from concluding(cut, recipe))
-    model = model_for(cut.motifs.patches, recipe)
-    yield from training(model, cut.motifs.patches, recipe)
+    patches, classes = cut.motifs.patches, known_classes(cut.motifs.centres, recipe)
+    model = model_for(patches, recipe, classes)
+    yield from training(model, patches, recipe, classes)
     return (yield from concluding(cut, recipe, model))
-
-
-def model_for(patches: Floats, recipe: LearnLatents) -> LatentModel:
-    """Make the autoencoder that a recipe asks for; it is not trained."""
-    from napari_atomai.models.latent import LatentModel
-
-    return LatentModel(
-        patches.shape[1:],
-        recipe.latent_dim,
-        invariances=recipe.invariances,
-        discrete_dim=(recipe.states,) if recipe.states > 1 else (),
-        seed=recipe.seed,
-        rotation_prior=math.radians(recipe.rotation_prior),
-        translation_prior=recipe.translation_prior,
-    )
-
-
-def training(model: LatentModel, patches: Floats, recipe: LearnLatents) -> Generator[Progress, None, None]:
-    """Train an autoencoder as a recipe says; closing it keeps the best so far."""
-    # Of few patches small batches: the same cycles then take enough steps.
-    batch = recipe.batch_size or int(np.clip(len(patches) // 25, *_BATCHES))
-    yield from model.fitting(patches, training_cycles=recipe.cycles, batch_size=batch, seed=recipe.seed)
 
 
 def concluding(
@@ -221,16 +205,58 @@ def concluding(
         latent, manifolds, decoder, record = _of_moments(patches, recipe, record)
         history: Mapping[str, Sequence[float]] = {}
     else:
-        latent, history, decoder = model.encode(patches), dict(model.history), model
+        known, history = known_classes(cut.motifs.centres, recipe), dict(model.history)
+        latent, decoder, states = encoded(model, patches, known)
         manifolds = tuple(
-            manifold_of(model, latent.mean, latent.labels, state) for state in range(1, model.net.classes + 1)
+            manifold_of(decoder, latent.mean, latent.labels, state) for state in range(1, states + 1)
         )
-        record = _with_model(record, model, patches, latent)
+        record = _with_model(record, model, patches, (latent, decoder))
     yield Progress(1, 3, "finding clusters")
     clusters = _clusters_of(latent, recipe)
     tracks, notes = yield from _followed(cut)
+    notes = (*_of_curves(latent), *notes)
     record = record.model_copy(update={"notes": (*record.notes, *notes)})
     return Latents(cut, latent, clusters, manifolds, decoder, tracks, record, history)
+
+
+def applying(
+    image: Image,
+    recipes: tuple[CutPatches, LearnLatents],
+    model: LatentModel,
+    given: tuple[Atoms | None, NDArray[Any] | None, Record | None] = (None, None, None),
+) -> Generator[Progress, None, Latents]:
+    """Find latents with a model that was trained before, on patches of as many pixels as it takes.
+
+    Parameters
+    ----------
+    image : Image, shape (..., y, x)
+        Of a movie, patches of all frames.
+    recipes : CutPatches and LearnLatents
+        What is asked for; pixels, latents and invariances are those of the model.
+    model : LatentModel
+        Of square patches.
+    given : Atoms, array and Record, each optional
+        As `cutting` takes them.
+
+    Raises
+    ------
+    BadModel
+        If the model takes no square patches, or is told other classes than there are.
+    BadAtoms, BadImage, BadOption
+        As `cutting`.
+    """
+    cut, learn = recipes
+    if len(model.in_dim) != 2 or model.in_dim[0] != model.in_dim[1]:
+        raise BadModel(
+            f"The model takes data of shape {model.in_dim}.",
+            why="Patches of an image are squares.",
+            remedy="Open a model of square patches, or give it data of your own in Python.",
+        )
+    patches = yield from cutting(image, cut.model_copy(update={"pixels": model.in_dim[0]}), *given)
+    found = yield from concluding(patches, asked_for(model, learn), model)
+    trained = model.card().created
+    note = f"The autoencoder was trained before ({trained or 'when is not known'}), and not on these patches."
+    return replace(found, record=found.record.model_copy(update={"notes": (*found.record.notes, note)}))
 
 
 def clustered_anew(found: Latents, recipe: LearnLatents) -> Latents:
@@ -255,6 +281,15 @@ def _of_moments(
     patches: Floats, recipe: LearnLatents, record: Record
 ) -> tuple[Latent, tuple[Manifold, ...], Decoder, Record]:
     degree = min(recipe.degree, patches.shape[1])
+    notes = record.notes
+    if degree < recipe.degree:
+        notes += (
+            f"Zernike moments up to degree {degree} were taken, not {recipe.degree}: patches of "
+            f"{patches.shape[1]} x {patches.shape[2]} pixels hold no finer ones. With more pixels along a "
+            "side there are more.",
+        )
+    if recipe.conditional:
+        notes += ("Zernike moments are told no classes: conditional was left out.",)
     found = embedded(rotation_invariants(patches, degree), recipe.latent_dim)
     points = found.points.astype(np.float32)
     latent = Latent(mean=points, sd=np.full_like(points, np.nan))
@@ -264,13 +299,24 @@ def _of_moments(
         latent,
         (manifold_of(decoder, points, latent.labels, 1),),
         decoder,
-        record.model_copy(update={"measured": measured}),
+        record.model_copy(update={"measured": measured, "notes": notes}),
     )
 
 
-def _with_model(record: Record, model: LatentModel, patches: Floats, latent: Latent) -> Record:
+def _of_curves(latent: Latent) -> tuple[str, ...]:
+    """Say so where two latents tell the same."""
+    return tuple(
+        f"z{first + 1} and z{second + 1} lie on one curve (each tells {share:.0%} of the other): what varies "
+        "is one number that bends through both. Learn again with one latent fewer; if the patches show that "
+        "more varies, train for more cycles, or leave out an invariance that takes it away."
+        for first, second, share in on_one_curve(latent.mean)
+    )
+
+
+def _with_model(record: Record, model: LatentModel, patches: Floats, found: tuple[Latent, Decoder]) -> Record:
+    latent, decoder = found
     some = np.linspace(0, len(patches) - 1, min(len(patches), 2000)).astype(int)
-    left = patches[some] - model.decode(latent[some])
+    left = patches[some] - decoder.decode(latent[some])
     measured = {
         **record.measured,
         _EXPLAINED: float(1 - left.var() / patches[some].var()),

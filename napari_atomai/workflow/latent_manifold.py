@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from napari_atomai.data.latent import Manifold
+from napari_atomai.data.latent import Latent, Manifold
 
 Floats = NDArray[np.float32]
 
@@ -20,8 +20,8 @@ GRID_SIDE = 7
 class Decoder(Protocol):
     """What makes patches of latents."""
 
-    def decode(self, latent: ArrayLike, classes: ArrayLike | None = None) -> Floats:
-        """Return patches (n, h, w) of latents (n, D)."""
+    def decode(self, latent: Latent | ArrayLike, classes: ArrayLike | None = None) -> Floats:
+        """Return patches (n, h, w) of latents (n, D), or of a `Latent` with its poses and classes."""
         ...
 
 
@@ -40,10 +40,11 @@ class Nearest:
     points: NDArray[Any]
     patches: Floats
 
-    def decode(self, latent: ArrayLike, classes: ArrayLike | None = None) -> Floats:
+    def decode(self, latent: Latent | ArrayLike, classes: ArrayLike | None = None) -> Floats:
         """Return the patches (n, h, w) whose latents are nearest to those given, (n, D)."""
         del classes
-        nearest = cKDTree(self.points).query(np.atleast_2d(np.asarray(latent, float)))[1]
+        points = latent.mean if isinstance(latent, Latent) else np.atleast_2d(np.asarray(latent, float))
+        nearest = cKDTree(self.points).query(points)[1]
         return np.asarray(self.patches[nearest], np.float32)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipes_latent import LearnLatents
 from napari_atomai.models.latent import LatentModel
-from napari_atomai.workflow.latent import model_for, training
 from napari_atomai.workflow.latent_manifold import GRID_SIDE
+from napari_atomai.workflow.latent_model import model_for, training
 from napari_atomai.workflow.latent_task import MANIFOLD, MODEL, RECONSTRUCTIONS
 from napari_atomai.workflow.process import Task
 
@@ -35,22 +35,23 @@ def working(task: Task) -> Generator[Progress, None, dict[str, Any]]:
     """
     recipe = LearnLatents.of(task.description["learn"])
     patches = np.asarray(task.arrays["patches"], np.float32)
-    model = model_for(patches, recipe)
-    steps, shown = training(model, patches, recipe), -_EVERY
+    classes = task.arrays.get("classes")
+    model = model_for(patches, recipe, classes)
+    steps, shown = training(model, patches, recipe, classes), -_EVERY
     cycles = 0
     try:
         for progress in steps:
             cycles += bool(progress.losses)
             if cycles and time.monotonic() - shown > _EVERY:
                 shown = time.monotonic()
-                _show(task, model, patches)
+                _show(task, model, patches, classes)
                 _keep(task, model)
             yield progress
     finally:
         steps.close()  # the best weights are in the model now
         if cycles:
             _keep(task, model)
-    _show(task, model, patches)
+    _show(task, model, patches, classes)
     return _summary(model)
 
 
@@ -64,8 +65,9 @@ def _summary(model: LatentModel) -> dict[str, Any]:
     return {"history": history, "warnings": list(model.warnings)}
 
 
-def _show(task: Task, model: LatentModel, patches: np.ndarray) -> None:
+def _show(task: Task, model: LatentModel, patches: np.ndarray, classes: np.ndarray | None) -> None:
     task.preview(MANIFOLD, model.manifold2d(GRID_SIDE).mosaic())
-    some = patches[np.linspace(0, len(patches) - 1, min(_SHOWN, len(patches))).astype(int)]
-    pairs = np.stack([some, model.reconstruct(some)])
+    which = np.linspace(0, len(patches) - 1, min(_SHOWN, len(patches))).astype(int)
+    some = patches[which]
+    pairs = np.stack([some, model.reconstruct(some, None if classes is None else classes[which])])
     task.preview(RECONSTRUCTIONS, np.concatenate(list(np.concatenate(list(pairs), axis=1)), axis=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_atomai.data.recipes_latent import LearnLatents
+from napari_atomai.workflow.latent_model import known_classes
 
 if TYPE_CHECKING:
     from napari_atomai.workflow.latent import Cut
@@ -20,5 +21,9 @@ MANIFOLD, RECONSTRUCTIONS = "manifold", "reconstructions"
 
 
 def as_task(cut: Cut, recipe: LearnLatents) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the description and the arrays of a task."""
-    return {"learn": recipe.model_dump(mode="json")}, {"patches": cut.motifs.patches}
+    """Return the description and the arrays of a task; raises as `known_classes`."""
+    arrays: dict[str, Any] = {"patches": cut.motifs.patches}
+    classes = known_classes(cut.motifs.centres, recipe)
+    if classes is not None:
+        arrays["classes"] = classes
+    return {"learn": recipe.model_dump(mode="json")}, arrays

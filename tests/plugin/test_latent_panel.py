@@ -19,7 +19,7 @@ from napari_atomai.data.latent import Latent
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import CutPatches, LearnLatents
 from napari_atomai.files.export import read_csv
-from napari_atomai.plugin import results
+from napari_atomai.plugin import asking, results
 from napari_atomai.plugin.layers import find_layer, image_layer_data, uid_of
 from napari_atomai.plugin.panels.latent import LatentPanel
 from napari_atomai.plugin.panels.latent_layers import ARROWS, ATOMS, WINDOW
@@ -190,6 +190,39 @@ def test_atoms_of_a_movie_are_followed_over_time(qtbot: Any, picture: Any, until
     assert abs(np.diff(values, 2)[0]) < 0.2 * abs(values[2] - values[0])  # as the brightness: evenly
     panel.form.view.setCurrentText(MEANS)
     assert panel.form.plot.canvas.axes.images
+
+
+def test_a_saved_model_is_opened_and_finds_latents_without_training(
+    panel: LatentPanel, until: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_atomai.models import rVAE
+
+    model = rVAE((15, 15), numhidden=8)
+    model.fit(np.random.default_rng(0).normal(size=(60, 15, 15)), training_cycles=1)
+    path = model.save_model(tmp_path / "before")
+    monkeypatch.setattr(asking, "ask_file", lambda *_: path)
+    panel.form.open_button.click()
+    until(lambda: panel.found is not None and panel.slot.job is None, 30_000)
+    found = panel.found
+    assert found is not None
+    assert found.patches.shape[1:] == (15, 15)  # as the model takes them
+    assert np.allclose(found.latent.mean, model.encode(found.patches).mean, atol=1e-5)
+    assert "trained before" in text(panel)
+    path.write_bytes(b"no model")
+    panel.form.open_button.click()
+    until(lambda: panel.slot.job is None and "before.safetensors" in text(panel))
+
+
+def test_the_form_asks_for_all_that_can_be_learned(panel: LatentPanel) -> None:
+    panel.form.put(batch_size=32, seed=7, degree=12, conditional=True)
+    recipe = panel.form.learn()
+    assert (recipe.batch_size, recipe.seed, recipe.degree, recipe.conditional) == (32, 7, 12, True)
+    panel.form.put(batch_size=0, seed=0)
+    shown = {name: panel.form._fields[name].widget.text() for name in ("batch_size", "seed")}
+    assert shown == {"batch_size": "auto", "seed": "0"}
+    panel.form.put(states=3)
+    panel.form.run_box.button.click()
+    assert "choose one" in text(panel)
 
 
 def test_export_writes_what_the_command_writes(panel: LatentPanel, until: Any, tmp_path: Any) -> None:

@@ -12,6 +12,7 @@ from napari_atomai.stat.latent import (
     correlated,
     density,
     on_circle,
+    on_one_curve,
     suggested_clusters,
     unwrapped,
 )
@@ -108,3 +109,34 @@ def test_what_cannot_be_put_together_is_refused_in_words(heaps: tuple[np.ndarray
         clustered(heaps[0][:3], "kmeans", 9)
     with pytest.raises(BadOption, match="finite"):
         density(np.array([[np.nan, 1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("line", True),
+        ("bend", True),
+        ("noisy", False),
+        ("cloud", False),
+        ("circle", False),
+        ("groups", False),
+    ],
+)
+def test_latents_that_follow_from_each_other_are_told(kind: str, told: bool) -> None:
+    random = np.random.default_rng(0)
+    t, noise = random.uniform(-1, 1, 400), random.normal(size=400)
+    points = {
+        "line": (t, -2 * t),
+        "bend": (t, np.exp(2 * t) + 0.05 * noise),
+        "noisy": (t, t + 0.5 * noise),
+        "cloud": (t, noise),
+        "circle": (np.cos(np.pi * t), np.sin(np.pi * t)),
+        "groups": (np.sign(t) + 0.01 * noise, np.sign(t) + 0.01 * random.normal(size=400)),
+    }[kind]
+    found = on_one_curve(np.column_stack([random.normal(size=400), *points]))
+    assert [pair[:2] for pair in found] == ([(1, 2)] if told else [])
+    assert all(0.95 <= share <= 1 for *_, share in found)
+
+
+def test_a_curve_through_few_points_is_no_curve() -> None:
+    assert on_one_curve(np.linspace(0, 1, 20)[:, None] * [1.0, 2.0]) == []

@@ -14,13 +14,14 @@ pytest.importorskip("sklearn")
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
+from napari_atomai.data.latent import Latent
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import CutPatches, LearnLatents, Record
-from napari_atomai.errors import BadImage, BadOption
+from napari_atomai.errors import BadAtoms, BadImage, BadModel, BadOption
 from napari_atomai.files.export import read_csv
 from napari_atomai.models import load_model
 from napari_atomai.stat.latent import correlated
-from napari_atomai.workflow.latent import Cut, Latents, cutting, learning
+from napari_atomai.workflow.latent import Cut, Latents, _of_curves, applying, concluding, cutting, learning
 from napari_atomai.workflow.latent_manifold import turned
 from napari_atomai.workflow.latent_process import working
 from napari_atomai.workflow.latent_results import write_latents
@@ -92,6 +93,58 @@ def test_clusters_and_latents_are_columns_of_the_atoms(learned: Latents) -> None
     assert set(np.unique(labels)) == set(range(1, learned.clusters.number + 1))  # type: ignore[union-attr]
     mean = learned.mean_patch(labels == 1)
     assert np.allclose(mean, learned.patches[labels == 1].mean(axis=0), atol=1e-3)
+
+
+def test_a_saved_model_finds_the_same_latents_again_without_training(scene: Any, learned: Latents) -> None:
+    image, atoms, _ = scene
+    asked = CutPatches.of({**WINDOW, "pixels": 12}), LearnLatents(latent_dim=5, clusters="none")
+    found = finish(applying(image, asked, learned.decoder, (atoms, None, None)))  # type: ignore[arg-type]
+    assert np.allclose(found.latent.mean, learned.latent.mean, atol=1e-5)
+    assert found.patches.shape == learned.patches.shape
+    step = found.record.step(LearnLatents)
+    assert step is not None
+    assert (step.latent_dim, step.rotation, step.clusters) == (2, False, "none")
+    assert any("trained before" in note for note in found.record.notes)
+    told = asked[1].model_copy(update={"conditional": True})
+    both = finish(cutting(image, CutPatches.of({**WINDOW, "classes": ()}), atoms))
+    with pytest.raises(BadModel, match="told no classes, and there are 2"):
+        finish(concluding(both, told, learned.decoder))  # type: ignore[arg-type]
+
+
+def test_latents_are_free_of_classes_that_are_told(scene: Any, tmp_path: Path) -> None:
+    image, atoms, _ = scene
+    both = finish(cutting(image, CutPatches.of({**WINDOW, "classes": ()}), atoms))
+    recipe = LearnLatents(conditional=True, rotation=False, translation=False, cycles=25, batch_size=25)
+    found = finish(learning(both, recipe))
+    classes = both.motifs.centres.classes
+    apart = [np.subtract(*(found.latent.mean[classes == k, j].mean() for k in (0, 1))) for j in (0, 1)]
+    assert np.abs(apart).max() < 0.5  # of a width of 1
+    assert np.array_equal(found.latent.labels, classes + 1)
+    assert len(found.manifolds) == 2
+    a, b = (found.manifolds[k].images[3, 3] for k in (0, 1))
+    assert a[8, 8] > 1.3 * b[8, 8]  # A is the brighter one
+    write_latents(found, tmp_path)
+    again = load_model(tmp_path / MODEL)
+    assert np.allclose(again.encode(found.patches, classes).mean, found.latent.mean, atol=1e-5)
+
+
+def test_atoms_of_one_class_tell_no_classes(cut: Cut) -> None:
+    with pytest.raises(BadAtoms, match="all of one class"):
+        finish(learning(cut, LearnLatents(conditional=True)))
+    with pytest.raises(BadOption, match="choose one"):
+        LearnLatents.of({"conditional": True, "states": 3})
+
+
+def test_two_latents_on_one_curve_and_fewer_moments_are_said(cut: Cut) -> None:
+    found = finish(learning(cut, LearnLatents(model="zernike", degree=30, latent_dim=2)))
+    assert any("up to degree 16 were taken, not 30" in note for note in found.record.notes)
+    whole = finish(learning(cut, LearnLatents(model="zernike", degree=8)))
+    assert not any("degree" in note for note in whole.record.notes)
+    t = np.linspace(-1, 1, 200)
+    latent = Latent(*(np.column_stack([t, t + 0.3 * t**3]).astype(np.float32) for _ in range(2)))
+    (note,) = _of_curves(latent)
+    assert "z1 and z2 lie on one curve" in note
+    assert "one latent fewer" in note
 
 
 def test_patches_are_turned_as_the_angle_says() -> None:

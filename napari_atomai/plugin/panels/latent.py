@@ -80,6 +80,7 @@ class LatentPanel(Panel):
         form.arrows.toggled.connect(self._show_arrows)
         form.cluster_button.clicked.connect(self._on_cluster)
         form.export_button.clicked.connect(self._on_export)
+        form.open_button.clicked.connect(self._on_open)
         form.picture.pointed.connect(self._on_pointed)
         form.picture.clicked.connect(self._on_cell)
         form.plot.selected.connect(self.select)
@@ -119,6 +120,22 @@ class LatentPanel(Panel):
         if work.run(self.slot, layer, asked, recipe):
             self._curves, self._live = {}, {}
             self.say(f"Learning what varies in {layer.name!r} ...")
+
+    @worded("opening a model")
+    def _on_open(self, _checked: bool = False) -> None:
+        path = asking.ask_file(self, "Open a model", "Models (*.safetensors)")
+        if path is not None:
+            self.open_model(path)
+
+    def open_model(self, path: Path) -> None:
+        """Find the latents of the patches of the chosen image with a model that was saved."""
+        layer = self.form.picker.layer()
+        if layer is None:
+            self.say(NO_IMAGE)
+            return
+        asked = work.asked_of(self.session, layer, self.form.cut(), self.form.atoms)
+        if work.open_model(self.slot, layer, asked, self.form.learn(), path):
+            self.say(f"Finding latents of {layer.name!r} with {path.name} ...")
 
     @worded("finding clusters")
     def _on_cluster(self, _checked: bool = False) -> None:

@@ -11,6 +11,7 @@ from napari.layers import Points, Vectors
 from numpy.typing import NDArray
 
 from napari_atomai.plugin.attached import attach, attached
+from napari_atomai.plugin.kept_recipes import note
 from napari_atomai.plugin.layers import uid_of
 from napari_atomai.plugin.measurements import line_width
 from napari_atomai.plugin.overlays import in_frames, overlay, take_away
@@ -34,6 +35,7 @@ def show_atoms(layers: Any, image: Any, found: Latents, name: str) -> Any:
     where, columns = _places(found), found.columns()
     make = partial(Points, where, opacity=1.0, border_width=0.0, size=_disc(found))
     layer = overlay(layers, ATOMS, image, make, ndim=where.shape[1])
+    note(layer, found.record)
     if layer.data.shape != where.shape or not np.array_equal(layer.data, where):
         layer.selected_data = set()
         layer.data = where

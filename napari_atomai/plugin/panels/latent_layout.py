@@ -32,12 +32,15 @@ VIEWS = (SCATTER, TRAINING, MEANS, TIME)
 NONE = "none"
 
 _CUT = ("around", "window", "spacing", "pixels", "source", "edge", "level")
-_FREE = {"rotation": "rotation", "translation": "shift", "scale": "scale"}
+_FREE = {"rotation": "rotation", "translation": "shift", "scale": "scale", "conditional": "class"}
 _LEARN = (
     "model",
     "latent_dim",
     "states",
     "cycles",
+    "batch_size",
+    "seed",
+    "degree",
     "rotation_prior",
     "translation_prior",
     "clusters",
@@ -95,6 +98,9 @@ class LatentForm(QWidget):
         self.arrows = QCheckBox("arrows")
         self.arrows.setToolTip("Angle of each motif as an arrow on the image")
         self.cluster_button = button("Cluster", "Put alike ones together anew, with the options above")
+        self.open_button = button(
+            "Open ...", "Latents of these patches by a model that was saved; nothing is trained"
+        )
         self.export_button = button("Export ...", "Tables, arrays, figures, the model and the recipe")
         for box in (self.picture_view, self.view, self.colour, self.x, self.y):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -111,9 +117,11 @@ class LatentForm(QWidget):
         rows.addRow("Bond, step", field["spacing"])
         rows.addRow(self.about)
         rows.addRow("Model", row(field["model"], QLabel("cycles"), field["cycles"]))
+        rows.addRow("Batch", row(field["batch_size"], QLabel("seed"), field["seed"]))
         rows.addRow("Free of", row(*(field[name] for name in _FREE)))
         rows.addRow("Usual turn", row(field["rotation_prior"], QLabel("shift"), field["translation_prior"]))
         rows.addRow("Latents", row(field["latent_dim"], QLabel("states"), field["states"]))
+        rows.addRow("Moments to", row(field["degree"], QLabel("(zernike)")))
         rows.addRow("Clusters", row(field["clusters"], field["number"], self.cluster_button))
         layout = QVBoxLayout(self)
         layout.addLayout(rows)
@@ -122,7 +130,9 @@ class LatentForm(QWidget):
         layout.addWidget(self.picture)
         layout.addLayout(row(self.view, QLabel("x"), self.x, QLabel("y"), self.y))
         layout.addWidget(self.plot)
-        layout.addLayout(row(QLabel("Colour by"), self.colour, self.arrows, self.export_button))
+        layout.addLayout(
+            row(QLabel("Colour by"), self.colour, self.arrows, self.open_button, self.export_button)
+        )
         layout.addStretch(1)
 
     def cut(self) -> CutPatches:

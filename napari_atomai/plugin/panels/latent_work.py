@@ -160,6 +160,21 @@ def _then_conclude(slot: Any, cut: Cut, learn: LearnLatents) -> Done:
     return done
 
 
+def open_model(slot: Any, layer: Any, asked: Asked, learn: LearnLatents, path: Path) -> bool:
+    """Find latents with a model that was saved; the result lies in the slot as that of `run`."""
+
+    def work() -> Generator[Progress, None, Latents]:
+        from napari_atomai.models.latent import LatentModel
+        from napari_atomai.workflow.latent import applying
+
+        yield Progress(0, 0, "opening the model")
+        model = LatentModel.load(path)
+        given = (asked.atoms, asked.source, asked.record)
+        return (yield from applying(asked.image, (asked.recipe, learn), model, given))
+
+    return bool(slot.start(layer, work, "finding latents"))
+
+
 def cluster(slot: Any, layer: Any, found: Latents, learn: LearnLatents) -> bool:
     """Put alike ones together anew; the new result takes the place of the old one."""
 
