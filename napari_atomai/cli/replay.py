@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_atomai.errors import BadOption
 
 if TYPE_CHECKING:
+    from napari_atomai.cli.find import Speaker
     from napari_atomai.data.image import Image
     from napari_atomai.workflow.script import Part
 
@@ -22,6 +23,9 @@ EXAMPLES = """examples:
   napari-atomai replay monday.atomai --out again     on its own images, with the edits by hand
   napari-atomai replay monday.atomai --script        the same as Python
 
+All that was recorded is done: atoms, classes, rings, lattice, tracks, components, latents, structures.
+Each image gets a folder in DIR with its atoms, and a folder in that for whatever was done with them.
+What cannot be done on a file is left out, and it is said why.
 Edits by hand are done again where the pixels are the same, and only there.
 """
 
@@ -100,14 +104,24 @@ def _own(source: Path, name: str, part: Part) -> tuple[Part, Image]:
     return part, own_image(source, name, part)
 
 
-def _one(part: Part, image: Image, folder: Path, args: argparse.Namespace, speaker: Any) -> str:
+def _one(part: Part, image: Image, folder: Path, args: argparse.Namespace, speaker: Speaker) -> str:
     from napari_atomai.data.progress import finish
-    from napari_atomai.workflow.replay import replaying
+    from napari_atomai.workflow.replay import folders_of, replaying
     from napari_atomai.workflow.results import write_results
 
+    places = folders_of(part, image, folder, overwrite=args.overwrite)  # before the work, not after it
     done = finish(replaying(part, image))
-    for note in dict.fromkeys((*image.notes, *done.found.notes, *done.notes)):
+    found = done.found
+    said = (*image.notes, *(() if found is None else found.notes), *done.notes)
+    for note in dict.fromkeys((*said, *(note for one in done.done for note in one.notes))):
         speaker.note(note)
-    edited = done.atoms if done.atoms is not done.found.atoms else None
-    write_results(done.found, image, folder, atoms=edited, overwrite=args.overwrite)
-    return f"{len(done.atoms)} atoms, in {folder}"
+    words = []
+    if found is not None and done.atoms is not None:
+        edited = done.atoms if done.atoms is not found.atoms else None
+        write_results(found, image, folder, atoms=edited, overwrite=args.overwrite)
+        words.append(f"{len(done.atoms)} atoms")
+    for one in done.done:
+        if one.write is not None:
+            one.write(places(one.step))
+            words.append(one.words)
+    return f"{'; '.join(words)}, in {folder}"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Axis, Image
-from napari_atomai.data.recipe import FindAtoms, Record
+from napari_atomai.data.recipe import FindAtoms, Record, RefineAtoms
+from napari_atomai.data.recipes_segment import SegmentImage
 from napari_atomai.data.units import normalise_unit
 from napari_atomai.errors import BadAtoms, CannotRead
 from napari_atomai.files.reading import read
@@ -25,6 +26,9 @@ from napari_atomai.workflow.script import Part
 
 ATOMS, REVIEWED, IMAGE = "atoms", "reviewed", "image"
 """What layers of a session are for, as their notes say it."""
+
+_OF_ATOMS = (FindAtoms, RefineAtoms, SegmentImage)
+"""Steps whose result is kept by itself."""
 
 _CORNERS = 64
 """Corners of an ellipse that was drawn."""
@@ -61,6 +65,10 @@ class SavedImage:
         The atoms as a person left them.
     regions : tuple of array, shape (K, 2)
         What was reviewed: row, column of the corners in pixels.
+    further : tuple of Record
+        What was done besides finding atoms: lattice, rings, components ...
+    by_hand : tuple of str
+        Names of the layers that were drawn on it.
     """
 
     uid: str
@@ -75,6 +83,8 @@ class SavedImage:
     found: Atoms | None = None
     atoms: Atoms | None = None
     regions: tuple[Vector, ...] = ()
+    further: tuple[Record, ...] = ()
+    by_hand: tuple[str, ...] = ()
 
     @property
     def edits(self) -> Edits:
@@ -84,8 +94,9 @@ class SavedImage:
         return edits_between(self.found, self.atoms)
 
     def part(self) -> Part | None:
-        """Return how its atoms came about; None where none were looked for."""
-        return None if self.record is None else Part(self.record, self.edits)
+        """Return how its atoms came about, and what was done besides; None where nothing was."""
+        records = (*(() if self.record is None else (self.record,)), *self.further)
+        return Part(records[0], self.edits, records[1:], self.by_hand) if records else None
 
     def opened(self, folder: Path) -> Image:
         """Return the image with its pixels.
@@ -242,7 +253,24 @@ def _image(work: Work, layer: Entry) -> SavedImage:
         found,
         None if points is None else atoms_of_layer(points, arrays),
         _regions(_attached(work, REVIEWED, uid), layer, arrays),
+        tuple(_further(work, uid)),
+        tuple(one["name"] for one in _children(work, uid) if one["kind"] == "shapes"),
     )
+
+
+def _children(work: Work, uid: str) -> list[Entry]:
+    return [one for one in work.entry["layers"] if one["notes"].get("parent_uid") == uid]
+
+
+def _further(work: Work, uid: str) -> list[Record]:
+    """Return how layers of an image came about that show more than its atoms; each way once."""
+    texts = [text for one in _children(work, uid) if (text := one["notes"].get("record"))]
+    found: list[Record] = []
+    for record in map(Record.from_json, texts):
+        known = any(record.steps == one.steps for one in found)
+        if not known and any(type(step) not in _OF_ATOMS for step in record.steps):
+            found.append(record)
+    return found
 
 
 def _attached(work: Work, role: str, uid: str) -> Entry | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_atomai.data.recipe import FindAtoms, Record
+from napari_atomai.data.recipes_segment import SegmentImage
 from napari_atomai.files.atomic import replacing
 from napari_atomai.files.work import Work
 from napari_atomai.models.storage import bundled_models
@@ -15,8 +16,10 @@ from napari_atomai.workflow.record import file_sha256
 
 def taught_model(record: Record) -> Path | None:
     """Return the file of the model that atoms were found with; None for one that comes with the package."""
-    find = record.step(FindAtoms)
-    if not isinstance(find, FindAtoms) or record.model is None or find.model in bundled_models():
+    find = record.step(FindAtoms) or record.step(SegmentImage)
+    if not isinstance(find, FindAtoms | SegmentImage) or record.model is None:
+        return None
+    if find.model in bundled_models() or not find.model:
         return None
     path = Path(find.model)
     return path if path.suffix else path.with_name(f"{path.name}.safetensors")
@@ -25,7 +28,7 @@ def taught_model(record: Record) -> Path | None:
 def with_model_at(record: Record, place: Path) -> Record:
     """Return a record whose atoms are found with the same model at another place."""
     steps = tuple(
-        step.model_copy(update={"model": str(place)}) if isinstance(step, FindAtoms) else step
+        step.model_copy(update={"model": str(place)}) if isinstance(step, FindAtoms | SegmentImage) else step
         for step in record.steps
     )
     return record.model_copy(update={"steps": steps})

@@ -15,10 +15,35 @@ from napari_atomai.workflow.script_steps import imports_of, lines_of, result_of
 
 @dataclass(frozen=True)
 class Part:
-    """How the atoms of one image came about."""
+    """What was done with one image.
+
+    Parameters
+    ----------
+    record : Record
+        How its atoms came about; where none were found, the first of what was done instead.
+    edits : Edits
+        What a person changed of the atoms.
+    more : tuple of Record
+        What was done besides, each with all steps that led to it: lattice, rings, components ...
+    by_hand : tuple of str
+        What was drawn on these pixels, that steps do not tell: names of layers.
+    """
 
     record: Record
     edits: Edits = field(default_factory=Edits)
+    more: tuple[Record, ...] = ()
+    by_hand: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All records."""
+        return (self.record, *self.more)
+
+    def branches(self) -> list[Part]:
+        """Return a part for each record that no other one goes on from."""
+        steps = [record.steps for record in self.records]
+        goes_on = [any(len(a) < len(b) and b[: len(a)] == a for b in steps) for a in steps]
+        return [Part(one, self.edits) for one, on in zip(self.records, goes_on, strict=True) if not on]
 
 
 def as_script(what: Record | Sequence[Part]) -> str:
@@ -41,7 +66,8 @@ def as_script(what: Record | Sequence[Part]) -> str:
         If nothing was done, an image has no file to read it from, or a step was done on what comes from
         no step before it.
     """
-    parts = [Part(what)] if isinstance(what, Record) else list(what)
+    given = [Part(what)] if isinstance(what, Record) else list(what)
+    parts = [branch for part in given for branch in part.branches()]
     if not parts:
         raise BadOption("No atoms were found yet.", remedy="Find the atoms of an image first.")
     for part in parts:

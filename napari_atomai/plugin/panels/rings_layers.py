@@ -12,6 +12,7 @@ from napari.layers import Labels, Vectors
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
+from napari_atomai.plugin.kept_recipes import note
 from napari_atomai.plugin.layers import world_of
 from napari_atomai.plugin.overlays import in_frames, overlay
 
@@ -83,6 +84,7 @@ def show_rings(layers: Any, image: Any, seen: SeenRings, shown: Collection[int] 
     make = partial(Labels, seen.sizes, name=f"{image.name}: rings", opacity=0.45)
     rings = overlay(layers, RINGS, image, make, ndim=seen.sizes.ndim, low=True)
     rings.data = seen.sizes
+    note(rings, seen.record)
     colour_sizes(rings, seen.counts() if shown is None else shown)
     rings.editable = False  # they follow from the atoms: what is painted here would mean nothing
     data = bond_vectors(seen)
