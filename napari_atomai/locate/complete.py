@@ -94,7 +94,7 @@ def refine_complete(
     BadImage, BadAtoms, BadOption
         If shapes or numbers cannot be used.
     """
-    fit = refine_gaussian(image, positions, radius, valid=valid)
+    fit = refine_gaussian(image, positions, radius, valid=valid, tails=False)
     count = len(fit.positions)
     believed = _believed(scores, count)
     apart = APART * typical_spacing(fit.positions) if min_distance is None else float(min_distance)
@@ -104,12 +104,14 @@ def refine_complete(
     if fainter.any():
         # Two fits that share one column look clear, both of them: the one left shows what is missing.
         origin = np.flatnonzero(~fainter & ~(odds < 0))
-        fit = refine_gaussian(image, fit.positions[origin], radius, valid=valid)
+        fit = refine_gaussian(image, fit.positions[origin], radius, valid=valid, tails=False)
         odds = log_odds(fit, 0.8 * radius, _prior(fit, believed[origin], apart))
     fit, origin, odds = _kept(fit, origin, odds)
     missed = find_missed(image, fit, valid=valid, min_distance=min_distance, false_alarms=false_alarms)
     if len(missed) or len(origin) < count:
-        fit = refine_gaussian(image, np.concatenate([fit.positions, missed.positions]), radius, valid=valid)
+        fit = refine_gaussian(
+            image, np.concatenate([fit.positions, missed.positions]), radius, valid=valid, tails=False
+        )
         found = _returned(np.asarray(positions, np.float64), origin, missed.positions, _CLOSE / APART * apart)
         believed = np.concatenate([believed[origin], np.full(len(missed), _UNEXPECTED)])
         origin = np.concatenate([origin, found])

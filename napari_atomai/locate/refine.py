@@ -5,7 +5,8 @@ weighted least squares (Levenberg-Marquardt) in a window around it. What all oth
 is rendered and subtracted, in sweeps: without it a neighbour pulls (Mukherjee et al., Adv. Struct. Chem.
 Imaging 6, 1 (2020), doi:10.1186/s40679-020-0068-y). The weights come from the residuals themselves: a
 straight line of variance over intensity, which is the Poisson likelihood for counted electrons, plain least
-squares for uniform noise, and right in any unit.
+squares for uniform noise, and right in any unit. Columns with wider tails than a Gaussian's have these
+subtracted, too, where hundreds of columns together show them (`napari_atomai.locate.tails`).
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def refine_gaussian(
     sweeps: int = 12,
     max_shift: float | None = None,
     weighting: Weighting = "noise",
+    tails: bool = True,
 ) -> Fit:
     """Fit a 2-D Gaussian to every atom, its neighbours' subtracted.
 
@@ -75,6 +77,8 @@ def refine_gaussian(
         An atom that would move farther, in pixels, keeps its start. 0.8 `radius` when left out.
     weighting : "noise" or "uniform"
         Whether pixels are weighted by the noise seen in the image, or all alike.
+    tails : bool
+        Whether wide tails under all atoms are looked for, and subtracted where the image shows them.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def refine_gaussian(
     middle = (factor - 1) / 2
     radius, shift = radius / factor, shift / factor
     plan = Plan(
-        max(2, round(radius)), radius, Limits(shift + 1.0, _NARROWEST, 1.5 * radius), sweeps, weighting
+        max(2, round(radius)), radius, Limits(shift + 1.0, _NARROWEST, 1.5 * radius), sweeps, weighting, tails
     )
     canvas = Canvas.of(pixels, usable, 4 * plan.half + int(np.ceil(shift)) + 4)
     which = np.flatnonzero(reason == fit.OK)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from napari_atomai.locate import background, gaussian, noise, widths, windows
+from napari_atomai.locate import background, gaussian, goodness, noise, tails, widths, windows
 from napari_atomai.locate.covariance import Fitted
 from napari_atomai.locate.ellipses import ellipses
 from napari_atomai.locate.gaussian import (
@@ -43,6 +43,12 @@ _LEARNING = 3
 _TANGLED = 6
 """Sweeps in which overlapping atoms share one width."""
 
+_TAILED = 3
+"""Sweeps after which wide tails are learnt, once noise, widths and neighbours are known."""
+
+_ASKED = ((300, 1.5), (1500, tails.SURE))
+"""Atoms that are asked about tails, and how sure they must be: many only where some say yes."""
+
 _STEPS = (4, 2)
 """Steps of the fits in the first sweeps; later ones take a single step, from near their end."""
 
@@ -62,6 +68,7 @@ class Plan:
     limits: Limits
     sweeps: int
     weighting: Weighting
+    tails: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +119,8 @@ class _Scene:
         self.canvas, self.plan = canvas, plan
         self.noise = noise.Noise()
         self.prior = WidthPrior()
-        self.model = canvas.blank()
-        self.done = 0
+        self.model, self.done = canvas.blank(), 0
+        self.tails, self.skirts = tails.Tails.none(1.0), canvas.blank()
         count = len(start)
         self.start, self.centres = start, windows.nearest_pixel(start)
         self.parameters = np.zeros((count, gaussian.PARAMETERS))
@@ -148,6 +155,9 @@ class _Scene:
         if self.done <= (_TANGLED if self.crowded.any() else _LEARNING):
             self._learn()
         self._choose()
+        first = _TANGLED if self.crowded.any() else _LEARNING
+        if self.plan.tails and (self.done == first or (self.tails and self.done < first + _TAILED)):
+            self._learn_tails(first)
 
     def measure(self) -> Found:
         """Tell what was found, and how sure it is."""
@@ -157,8 +167,8 @@ class _Scene:
         for part in windows.parts(count, self.plan.half):
             cut, local = self._windows(np.arange(count)[part]), self._local(np.arange(count)[part])
             normal = gaussian.equations(cut, local, self.prior)
-            matrix[part], table[:, part] = normal.matrix, _goodness(cut, normal)
-            ellipse[:, part] = ellipses(*_plain(cut, table[0, part]), local)
+            matrix[part], table[:, part] = normal.matrix, goodness.goodness(cut, normal)
+            ellipse[:, part] = ellipses(*goodness.plain(cut, table[0, part]), local)
         unit, quality, gain, pixels = table
         fitted = Fitted(self.parameters, self.centres, matrix, self.plan.radius)
         variance = fitted.alone()
@@ -226,7 +236,7 @@ class _Scene:
         new, self.damping[index] = fitted.parameters, fitted.damping
         # A trial that was taken back has not moved the atom, but it has not settled either.
         move = np.maximum(np.abs(new - old), np.abs(fitted.step))[:, [ROW, COL]].max(1)
-        self.moved[index], self.error[index] = move, _rough_error(fitted, cut)
+        self.moved[index], self.error[index] = move, goodness.rough_error(fitted, cut)
         if self.done:
             # Two that overlap push each other to and fro; half a step brings both to rest.
             new[self.crowded[index]] = 0.5 * (new + old)[self.crowded[index]]
@@ -271,7 +281,7 @@ class _Scene:
             erased[:, HEIGHT] *= -1
             self.canvas.add(self.model, np.concatenate([erased, drawn[new]]), half)
         else:
-            self.model = self.canvas.blank()
+            self.model = self.skirts.copy()
             self.canvas.add(self.model, drawn, half)
         self.drawn, self.reach = drawn, half
 
@@ -286,7 +296,7 @@ class _Scene:
             some = np.flatnonzero(~self.crowded)[:: max(1, int((~self.crowded).sum()) // _SURVEYED)]
         cut = self._windows(some)
         normal = gaussian.equations(cut, self._local(some), self.prior)
-        learnt = widths.learn(self.parameters[some], normal, _goodness(cut, normal)[0], self.prior)
+        learnt = widths.learn(self.parameters[some], normal, goodness.goodness(cut, normal)[0], self.prior)
         if tangled:
             mean = learnt.mean if learnt.precision else self.width
             learnt = WidthPrior(mean, 1.0 / (0.03 * mean) ** 2)
@@ -303,6 +313,34 @@ class _Scene:
         uniform = self.plan.weighting == "uniform"
         self.noise = noise.learn(np.zeros_like(rest) if uniform else expected[use].astype(np.float64), rest)
 
+    def _learn_tails(self, first: int) -> None:
+        """Learn what wide tails all atoms have, and draw them under the model."""
+        width = float(np.median(self.parameters[:, SIGMA_ROW : SIGMA_COL + 1])) if len(self.start) else 1.0
+        old = tails.Tails.none(width) if self.done == first else self.tails
+        # Atoms beyond the border have tails, too, which nobody knows.
+        size = np.array(self.canvas.pixels.shape) - 2 * self.canvas.margin
+        depth = np.minimum(self.centres, size - 1 - self.centres).min(1, initial=size.max())
+        deep = np.flatnonzero((depth > self.plan.half + 4 * width) & ~self._away())
+        # Drawn by lot: every second atom of a list may be of one sublattice only.
+        lot = np.random.default_rng(0).permutation(deep)
+        stars = tails.Stars(self.parameters[:, :2], np.maximum(self.parameters[:, HEIGHT], 0.0))
+        for many, sure in _ASKED if not old else _ASKED[1:]:
+            self.tails = tails.learn(self._asked(np.sort(lot[:many])), stars, old, sure)
+            if not self.tails:
+                break
+        if not self.tails and not old:
+            return
+        self.model -= self.skirts
+        self.skirts = stars.draw(self.canvas, self.tails)
+        self.model += self.skirts
+        self.todo = np.arange(len(self.start))
+
+    def _asked(self, some: Integers) -> tails.Sample:
+        cut, local = self._windows(some), self._local(some)
+        inverse = gaussian.inverse(gaussian.equations(cut, local, self.prior).matrix)
+        inverse[~np.isfinite(inverse)] = 0.0
+        return tails.Sample(cut, local, inverse, self.centres[some])
+
     def _choose(self) -> None:
         part = self.moved / np.clip(self.error, 0.002, 0.5)
         again = part > _SETTLED
@@ -312,44 +350,6 @@ class _Scene:
         again[felt[shaken[felt[:, 0]], 1]] = True
         again[felt[shaken[felt[:, 1]], 0]] = True
         self.todo = np.flatnonzero(again)
-
-
-def _rough_error(fitted: gaussian.Fitted, cut: Windows) -> Array:
-    """Error bar of the position without correlations: to measure moves by."""
-    normal = fitted.normal
-    pixels = np.count_nonzero(_flat(cut.weights), axis=1)
-    noisy = np.sqrt(np.maximum(normal.cost, 0) / np.maximum(pixels - gaussian.PARAMETERS, 1))
-    stiff = np.sqrt(np.maximum(np.einsum("nii->ni", normal.matrix)[:, [ROW, COL]], 1e-300))
-    errors = np.abs(gaussian.scale(fitted.parameters)[:, [ROW, COL]]) / stiff
-    return np.asarray(noisy * errors.max(1), np.float64)
-
-
-def _goodness(cut: Windows, normal: gaussian.Normal) -> Array:
-    """Residual variance in units of the weights, quality, gain and number of pixels: (4, n)."""
-    weights, data = _flat(cut.weights), _flat(cut.data)
-    pixels = np.count_nonzero(weights, axis=1)
-    weight = np.einsum("nk->n", weights, dtype=np.float64)
-    mean = np.einsum("nk,nk->n", weights, data) / np.maximum(weight, 1e-300)
-    data = data - mean[:, None].astype(np.float32)
-    spread = np.einsum("nk,nk,nk->n", weights, data, data).astype(np.float64)
-    cost = np.maximum(normal.cost, 0)
-    unit = cost / np.maximum(pixels - gaussian.PARAMETERS, 1)
-    lower = np.maximum(spread - cost, 0)
-    quality = np.clip(lower / np.maximum(spread, 1e-300), 0, 1)
-    # A noise-free image explains itself without end.
-    gain = np.minimum(lower, 1e12 * unit) / np.where(unit > 0, unit, 1.0)
-    return np.stack([unit, quality, np.where(unit > 0, gain, 1e12 * (lower > 0)), pixels.astype(np.float64)])
-
-
-def _plain(cut: Windows, unit: Array) -> tuple[Windows, Pixels]:
-    """Windows whose pixels all count alike, and the variance of each pixel."""
-    used = (cut.weights > 0).astype(np.float32)
-    variance = used / np.where(used > 0, cut.weights, 1.0) * unit[:, None, None]
-    return Windows(cut.data, used), variance.astype(np.float32)
-
-
-def _flat(cut: Pixels) -> Pixels:
-    return cut.reshape(len(cut), cut.shape[1] * cut.shape[2])
 
 
 def _pairs(positions: Array, reach: float) -> NDArray[np.intp]:
