@@ -18,7 +18,7 @@ from napari_atomai.data.recipes_latent import GRID, CutPatches, LearnLatents
 from napari_atomai.data.recipes_lattice import FollowAtoms
 from napari_atomai.errors import BadAtoms, BadImage, BadModel
 from napari_atomai.prepare.motifs import Motifs, cutting_motifs
-from napari_atomai.stat.latent import Clusters, clustered, on_one_curve
+from napari_atomai.stat.latent import Clusters, clustered
 from napari_atomai.stat.movies.linking import Tracks
 from napari_atomai.stat.zernike import embedded, rotation_invariants
 from napari_atomai.workflow.checks import check_image
@@ -31,6 +31,7 @@ from napari_atomai.workflow.latent_model import (
     model_for,
     training,
 )
+from napari_atomai.workflow.latent_notes import SYMMETRY, of_curves, of_symmetry, symmetry_of
 from napari_atomai.workflow.movie import following
 from napari_atomai.workflow.record import new_record
 
@@ -214,8 +215,11 @@ def concluding(
     yield Progress(1, 3, "finding clusters")
     clusters = _clusters_of(latent, recipe)
     tracks, notes = yield from _followed(cut)
-    notes = (*_of_curves(latent), *notes)
-    record = record.model_copy(update={"notes": (*record.notes, *notes)})
+    measured, notes = dict(record.measured), (*of_curves(latent), *notes)
+    if latent.angle is not None:
+        symmetry = symmetry_of(turned(patches, -latent.angle).mean(axis=0))
+        measured[SYMMETRY], notes = symmetry, (*of_symmetry(symmetry), *notes)
+    record = record.model_copy(update={"notes": (*record.notes, *notes), "measured": measured})
     return Latents(cut, latent, clusters, manifolds, decoder, tracks, record, history)
 
 
@@ -300,16 +304,6 @@ def _of_moments(
         (manifold_of(decoder, points, latent.labels, 1),),
         decoder,
         record.model_copy(update={"measured": measured, "notes": notes}),
-    )
-
-
-def _of_curves(latent: Latent) -> tuple[str, ...]:
-    """Say so where two latents tell the same."""
-    return tuple(
-        f"z{first + 1} and z{second + 1} lie on one curve (each tells {share:.0%} of the other): what varies "
-        "is one number that bends through both. Learn again with one latent fewer; if the patches show that "
-        "more varies, train for more cycles, or leave out an invariance that takes it away."
-        for first, second, share in on_one_curve(latent.mean)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +25,7 @@ from napari_atomai.plugin.layers import find_layer, image_layer_data, uid_of
 from napari_atomai.plugin.panels.latent import LatentPanel
 from napari_atomai.plugin.panels.latent_layers import ARROWS, ATOMS, WINDOW
 from napari_atomai.plugin.panels.latent_layout import MANIFOLD, MEANS, PATCHES, TIME
-from napari_atomai.plugin.panels.latent_places import latents_at, places_on
+from napari_atomai.plugin.panels.latent_places import latents_at, paths_of, places_on
 from napari_atomai.plugin.session import session_of
 from napari_atomai.workflow.latent import cutting, learning
 
@@ -188,6 +189,14 @@ def test_atoms_of_a_movie_are_followed_over_time(qtbot: Any, picture: Any, until
     values = line.get_ydata()
     assert len(values) == 3
     assert abs(np.diff(values, 2)[0]) < 0.2 * abs(values[2] - values[0])  # as the brightness: evenly
+    angle = np.tile([0.2, 0.2 + np.pi, 0.25], (len(where), 1)).T.ravel().astype(np.float32)
+    found = panel.found
+    assert found is not None
+    record = found.record.model_copy(update={"measured": {**found.record.measured, "angle_symmetry": 2}})
+    turned = Latent(found.latent.mean, found.latent.sd, angle=angle)
+    seen = dataclasses.replace(found, latent=turned, record=record)
+    _, paths, _ = paths_of(seen, np.array([4]), "angle_rad")
+    assert np.ptp(paths) == pytest.approx(0.05, abs=1e-5)  # half a turn is not seen
     panel.form.view.setCurrentText(MEANS)
     assert panel.form.plot.canvas.axes.images
 

@@ -14,14 +14,13 @@ pytest.importorskip("sklearn")
 
 from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
-from napari_atomai.data.latent import Latent
 from napari_atomai.data.progress import finish
 from napari_atomai.data.recipe import CutPatches, LearnLatents, Record
 from napari_atomai.errors import BadAtoms, BadImage, BadModel, BadOption
 from napari_atomai.files.export import read_csv
 from napari_atomai.models import load_model
 from napari_atomai.stat.latent import correlated
-from napari_atomai.workflow.latent import Cut, Latents, _of_curves, applying, concluding, cutting, learning
+from napari_atomai.workflow.latent import Cut, Latents, applying, concluding, cutting, learning
 from napari_atomai.workflow.latent_manifold import turned
 from napari_atomai.workflow.latent_process import working
 from napari_atomai.workflow.latent_results import write_latents
@@ -135,16 +134,11 @@ def test_atoms_of_one_class_tell_no_classes(cut: Cut) -> None:
         LearnLatents.of({"conditional": True, "states": 3})
 
 
-def test_two_latents_on_one_curve_and_fewer_moments_are_said(cut: Cut) -> None:
+def test_fewer_moments_than_asked_for_are_said(cut: Cut) -> None:
     found = finish(learning(cut, LearnLatents(model="zernike", degree=30, latent_dim=2)))
     assert any("up to degree 16 were taken, not 30" in note for note in found.record.notes)
     whole = finish(learning(cut, LearnLatents(model="zernike", degree=8)))
     assert not any("degree" in note for note in whole.record.notes)
-    t = np.linspace(-1, 1, 200)
-    latent = Latent(*(np.column_stack([t, t + 0.3 * t**3]).astype(np.float32) for _ in range(2)))
-    (note,) = _of_curves(latent)
-    assert "z1 and z2 lie on one curve" in note
-    assert "one latent fewer" in note
 
 
 def test_patches_are_turned_as_the_angle_says() -> None:

@@ -43,6 +43,7 @@ def of_state(found: Latents, state: int) -> np.ndarray:
 def paths_of(found: Latents, rows: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray, str]:
     """Return time, what the atoms of some rows have over it (tracks, frames), and the unit of time."""
     from napari_atomai.stat.latent import along_tracks, unwrapped
+    from napari_atomai.workflow.latent_notes import SYMMETRY
 
     tracks = found.tracks
     assert tracks is not None
@@ -50,8 +51,9 @@ def paths_of(found: Latents, rows: np.ndarray, name: str) -> tuple[np.ndarray, n
     axis = found.cut.image.axes[0]
     known = axis.unit in ("s", "ms", "min")
     time = np.arange(tracks.length) * (abs(axis.scale) if known else 1)
+    fold = max(found.record.measured.get(SYMMETRY, 1), 1)  # a jump by a turn that is not seen is none
     return (
         time,
-        unwrapped(paths) if name == "angle_rad" else paths,
+        unwrapped(paths, 2 * np.pi / fold) if name == "angle_rad" else paths,
         f"time, {axis.unit}" if known else "frame",
     )
