@@ -35,7 +35,7 @@ _OPTIONS = ("method", "components", "groups", "window", "grid", "around", "offse
 def add(parser: Any) -> None:
     """Add the arguments to a `napari_atomai.cli.parser.Parser`."""
     flag = parser.flag
-    flag("--method", choices=("pca", "ica", "nmf", "gmm"), help="pca when left out")
+    flag("--method", choices=("pca", "ica", "nmf", "gmm", "pca_gmm"), help="pca when left out")
     flag("--components", metavar="N", type=int, help="how many; 4 when left out, 0 = as the noise allows")
     flag("--groups", metavar="N", type=int, help="of alike surroundings; as many as components if left out")
     flag("--window", metavar="NM", type=float, help="side of the windows, in px where nothing is calibrated")

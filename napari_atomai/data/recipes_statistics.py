@@ -10,6 +10,8 @@ from napari_atomai.data.recipe_base import Recipe
 
 Method = Literal["pca", "ica", "nmf", "gmm"]
 
+LocalMethod = Literal["pca", "ica", "nmf", "gmm", "pca_gmm"]
+
 _METHOD = "pca, ica, nmf (nothing negative), or gmm: classes by a mixture of Gaussians."
 _NUMBER = "How many components; 0 = as many as stand above noise, at most 12."
 _OFFSET = "Added to all values, for nmf of data that reach below zero."
@@ -22,7 +24,11 @@ class LocalStatistics(Recipe):
     title: ClassVar[str] = "Components"
 
     step: Literal["local_statistics"] = "local_statistics"
-    method: Method = Field("pca", description=_METHOD)
+    method: LocalMethod = Field(
+        "pca",
+        description="pca, ica, nmf (nothing negative), gmm: classes by a mixture of Gaussians, or pca_gmm: "
+        "these classes, and two principal components within each.",
+    )
     components: int = Field(4, ge=0, le=100, description=_NUMBER)
     groups: int = Field(
         0,

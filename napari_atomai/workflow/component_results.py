@@ -27,11 +27,13 @@ ORDER = "local_order.json"
 """Name of the record of `write_order`."""
 
 _MAPS = "map_[0-9]*.tif"
+_WITHIN = "within.tif"
 
 
 def write_surroundings(found: Surroundings, folder: str | Path) -> list[Path]:
     """Write loadings.csv, scree.csv, components.tif, map_1.tif ..., maps.hspy, figures, and components.json.
 
+    Of "pca_gmm" within.tif has the principal components within each class, those of the first class first.
     Positions in loadings.csv are in pixels and nm; maps are (y, x), of a movie (t, y, x), and NaN where no
     atom is near. Figures show the first frame.
 
@@ -45,11 +47,15 @@ def write_surroundings(found: Surroundings, folder: str | Path) -> list[Path]:
     from napari_atomai.plots.components import components_figure, maps_figure, scree_figure
 
     folder = Path(folder)
-    begin(folder, COMPONENTS, (_MAPS,))
+    begin(folder, COMPONENTS, (_MAPS, _WITHIN))
     write_csv(found.atoms, folder / "loadings.csv")
     pictures = found.components.components.astype(np.float32)
     write_tiff(pictures, folder / "components.tif", found.image.pixel_size)
     names = ["loadings.csv", "components.tif", *_write_scree(found.shares, folder)]
+    within = [own.components for own in found.components.within if len(own.components)]
+    if within:
+        write_tiff(np.concatenate(within).astype(np.float32), folder / _WITHIN, found.image.pixel_size)
+        names.append(_WITHIN)
     maps = [found.map(k) for k in range(len(pictures))]
     names += _write_maps(maps, folder)
     size = found.image.pixel_size

@@ -187,4 +187,13 @@ def _notes(cut: Windows, components: Components) -> tuple[str, ...]:
 def _with_loadings(atoms: Atoms, components: Components, groups: NDArray[np.int64]) -> Atoms:
     loadings = {f"loading_{k + 1}": column for k, column in enumerate(components.loadings.T)}
     told = {"component": components.classes + 1, "group": groups + 1}
-    return replace(atoms, features={**loadings, **told})
+    return replace(atoms, features={**loadings, **_within(components), **told})
+
+
+def _within(components: Components) -> dict[str, NDArray[np.float64]]:
+    """Return loadings on the principal components of a sample's own class; NaN where it has none."""
+    most = max((len(own.components) for own in components.within), default=0)
+    told = np.full((most, len(components.classes)), np.nan)
+    for number, own in enumerate(components.within):
+        told[: len(own.components), components.classes == number] = own.loadings.T
+    return {f"within_{k + 1}": values for k, values in enumerate(told)}

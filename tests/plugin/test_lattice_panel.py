@@ -278,6 +278,23 @@ def test_what_was_measured_of_earlier_atoms_is_said_to_be_so(opened: Any, until:
     until(lambda: STALE in text(panel))
 
 
+def test_other_atoms_that_are_selected_make_what_was_measured_earlier(opened: Any, until: Any) -> None:
+    panel, _ = opened
+    points = panel.form.atoms.points()
+    measured(panel, until)
+    heard = []
+    panel.form.atoms.changed.connect(lambda: heard.append(True))
+    points.selected_data = {1, 2}
+    assert not heard  # all atoms are measured
+    panel.form.atoms.which.setCurrentText(SELECTED)
+    points.selected_data = set(np.flatnonzero(points.data[:, 0] < 120).tolist())
+    assert len(heard) == 2
+    measured(panel, until)
+    assert STALE not in text(panel)
+    points.selected_data = set(np.flatnonzero(points.data[:, 0] < 140).tolist())
+    until(lambda: STALE in text(panel))
+
+
 def test_the_result_outlives_the_panel_and_goes_with_the_pixels(opened: Any, until: Any, qtbot: Any) -> None:
     panel, image = opened
     measured(panel, until)

@@ -42,7 +42,7 @@ def scene() -> tuple[Image, Atoms, np.ndarray]:
     return Image.from_array(pixels, NM), atoms, right
 
 
-@pytest.mark.parametrize("method", ["pca", "ica", "nmf", "gmm"])
+@pytest.mark.parametrize("method", ["pca", "ica", "nmf", "gmm", "pca_gmm"])
 def test_loadings_tell_two_domains_apart(scene: tuple[Image, Atoms, np.ndarray], method: str) -> None:
     image, atoms, right = scene
     found = finish(surrounding(image, LocalStatistics(method=method, components=2), atoms))
@@ -107,6 +107,25 @@ def test_files_hold_what_was_found(scene: tuple[Image, Atoms, np.ndarray], tmp_p
     check_owner(tmp_path, "components.json", record.input)
     with pytest.raises(OSError, match="already holds components"):
         check_owner(tmp_path, "components.json", record.input.model_copy(update={"sha256": "0"}))
+
+
+def test_classes_have_principal_components_of_their_own(
+    scene: tuple[Image, Atoms, np.ndarray], tmp_path: Path
+) -> None:
+    image, atoms, _ = scene
+    found = finish(surrounding(image, LocalStatistics(method="pca_gmm", components=2), atoms))
+    classes, within = found.components.classes, found.components.within
+    for number, own in enumerate(within):
+        told = found.atoms.features["within_1"][classes == number]
+        np.testing.assert_array_equal(told, own.loadings[:, 0])
+        # A class' own components are about its own mean.
+        assert abs(told.mean()) < 0.1 * told.std()
+    write_surroundings(found, tmp_path)
+    pictures = tifffile.imread(tmp_path / "within.tif")
+    assert len(pictures) == sum(len(own.components) for own in within) == 4
+    np.testing.assert_allclose(pictures[2], within[1].components[0], rtol=1e-6)
+    write_surroundings(finish(surrounding(image, LocalStatistics(components=2), atoms)), tmp_path)
+    assert not (tmp_path / "within.tif").exists()
 
 
 def test_the_side_of_a_window_is_in_nm_along_both_axes(scene: tuple[Image, Atoms, np.ndarray]) -> None:

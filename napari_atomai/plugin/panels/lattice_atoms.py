@@ -34,7 +34,7 @@ class AtomsBox(QWidget):
     """
 
     changed = Signal()
-    """Other atoms are chosen, or the chosen layer's atoms or the image's calibration have changed."""
+    """Other atoms are chosen or selected, or the layer's atoms or the image's calibration have changed."""
 
     def __init__(self, layers: Any) -> None:
         super().__init__()
@@ -53,6 +53,7 @@ class AtomsBox(QWidget):
         layout.addWidget(self.which, stretch=2)
         self._points = PointsWatcher(self)
         self._points.changed.connect(self._on_changed)
+        self._points.selected.connect(self._on_selected)
         self._moved = ImageWatcher(self)
         self._moved.moved.connect(self.changed)
         self._connections = Connections(self)
@@ -147,6 +148,10 @@ class AtomsBox(QWidget):
     def _on_changed(self) -> None:
         self._list_classes()
         self.changed.emit()
+
+    def _on_selected(self, _indices: object) -> None:
+        if self.which.currentText() == SELECTED:
+            self.changed.emit()
 
     def _list_classes(self) -> None:
         points = self.points()
