@@ -11,7 +11,7 @@ from napari.utils.notifications import show_info, show_warning
 
 from napari_atomai.data.progress import Progress
 from napari_atomai.files.work import SUFFIX, Work, read_work, write_work
-from napari_atomai.plugin import autosave
+from napari_atomai.plugin import autosave, run_folders, teaching
 from napari_atomai.plugin.asking import ask_choice, ask_file, ask_save
 from napari_atomai.plugin.docks import soon
 from napari_atomai.plugin.kept_models import with_its_model
@@ -19,6 +19,7 @@ from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.saved_work import add_hashes, beside, restore, restored_found, take
 from napari_atomai.plugin.session import session_of
 from napari_atomai.plugin.waiting import wait_for
+from napari_atomai.workflow.process import read_kept
 
 if TYPE_CHECKING:
     import napari
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _KINDS = f"Sessions (*{SUFFIX})"
 _SAVE, _DISCARD, _CANCEL = "Save session ...", "Close without saving", "Cancel"
-_TAKE, _DELETE, _LATER = "Recover", "Delete", "Later"
+_TAKE, _DELETE, _LATER, _GO_ON = "Recover", "Delete", "Later", "Go on"
 
 _kept: weakref.WeakKeyDictionary[Any, autosave.CloseGuard] = weakref.WeakKeyDictionary()
 
@@ -50,10 +51,12 @@ def open_session(viewer: napari.viewer.Viewer) -> bool:  # napari injects by thi
 def recover(viewer: napari.viewer.Viewer) -> bool:  # napari injects by this name
     """Put back the newest work that a window which did not come to its end has left."""
     folders = autosave.left_behind()
-    if not folders:
-        show_info("There is no unsaved work of an earlier window.")
-        return False
-    return _guarded(lambda: _recover(viewer, folders[0]), "recovering unsaved work")
+    if folders:
+        return _guarded(lambda: _recover(viewer, folders[0]), "recovering unsaved work")
+    if teaching.interrupted():
+        return _guarded(lambda: _offer_training(viewer), "going on with a training")
+    show_info("There is no unsaved work of an earlier window.")
+    return False
 
 
 def write_session(viewer: Any, path: Path) -> None:
@@ -118,15 +121,34 @@ def watch(viewer: Any) -> None:
     session.autosave.dirty_changed.connect(window.setWindowModified)
     if "[*]" not in window.windowTitle():
         window.setWindowTitle(f"{window.windowTitle()}[*]")
-    if autosave.left_behind():
+    if autosave.left_behind() or teaching.interrupted():
         soon(bare, offer, "offering unsaved work")
 
 
 def offer(viewer: Any) -> None:
-    """Ask what shall become of work that an earlier window has left."""
+    """Ask what shall become of work, and of a training, that an earlier window has left."""
     folders = autosave.left_behind()
-    if not folders:
+    if folders:
+        _offer_work(viewer, folders)
+    _offer_training(viewer)
+
+
+def _offer_training(viewer: Any) -> None:
+    slot = session_of(viewer).slot(teaching.TRAIN)
+    folders = teaching.interrupted()
+    if not folders or slot.job is not None:
         return
+    kept = read_kept(folders[0])
+    so_far = f" Its best net so far is of step {kept['best_step']}." if kept and "best_step" in kept else ""
+    question = f"A training ended with its program before it was done.{so_far}"
+    answer = ask_choice(_window(viewer), "Training", question, (_GO_ON, _DELETE, _LATER))
+    if answer == _GO_ON and teaching.go_on(slot, folders[0]):
+        show_info("The training goes on from its last checkpoint: open Train to see it.")
+    elif answer == _DELETE:
+        run_folders.discard(folders[0])
+
+
+def _offer_work(viewer: Any, folders: list[Path]) -> None:
     when = folders[0].name[:16]
     question = f"Unsaved work of {when} was found: napari did not come to its end then."
     answer = ask_choice(_window(viewer), "Unsaved work", question, (_TAKE, _DELETE, _LATER))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 import time
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +14,7 @@ import numpy as np
 from qtpy.QtCore import QCoreApplication, QObject, QProcess, QTimer, Signal
 
 from napari_atomai.errors import AtomAIError
+from napari_atomai.plugin.run_folders import RunFolder
 from napari_atomai.workflow import process as engine
 
 _PATIENCE = 1500
@@ -36,11 +34,14 @@ class ProcessTask:
         Options, as JSON has them.
     arrays : dict of str to array
         What it works on.
+    left : Path, optional
+        Folder of the same work that a killed program has left, with its task: it is gone on with there.
     """
 
     module: str
     description: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, Any] = field(default_factory=dict)
+    left: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +65,6 @@ class Outcome:
     ended: Literal["done", "stopped", "crashed"]
     reason: str = ""
     _home: Any = field(default=None, repr=False)
-
-
-class _Home:
-    """A temporary folder that goes with this object."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="napari-atomai-"))
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
 
 class ProcessJob(QObject):
@@ -99,7 +92,7 @@ class ProcessJob(QObject):
         self.name = name
         self.running = self.stopping = False
         self._task = task
-        self._home: _Home | None = None
+        self._home: RunFolder | None = None
         self._begun_at = 0.0
         self._rest = b""
         self._words = ""
@@ -138,9 +131,10 @@ class ProcessJob(QObject):
         SaveFailed
             If the temporary folder cannot be written to.
         """
-        self._home = _Home()
+        self._home = RunFolder(self._task.left)
         folder = self._home.folder
-        engine.write_task(folder, self._task.module, self._task.description, self._task.arrays)
+        if self._task.left is None:
+            engine.write_task(folder, self._task.module, self._task.description, self._task.arrays)
         self.running, self._begun_at = True, time.monotonic()
         application = QCoreApplication.instance()
         if application is not None:

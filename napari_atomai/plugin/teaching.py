@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FINEST_SPACING, FindAtoms
 from napari_atomai.data.recipes_teaching import Teach
+from napari_atomai.plugin import run_folders
 from napari_atomai.plugin.attached import attach, attached
 from napari_atomai.plugin.job_slots import NOTHING, Done, JobSlot
 from napari_atomai.plugin.layers import image_of, is_plain_image, uid_of
@@ -149,6 +151,16 @@ def start_made(
         return NOTHING
 
     return slot.start(None, prepare, doing, go_on)
+
+
+def interrupted() -> list[Path]:
+    """Return the folders of teachings that ended with their program, the newest first."""
+    return run_folders.left(MODULE)
+
+
+def go_on(slot: JobSlot, folder: Path) -> bool:
+    """Go on with a teaching whose program was killed, from its last checkpoint."""
+    return slot.start_process(None, ProcessTask(MODULE, left=folder), "training")
 
 
 def find_with(session: Session, layer: Layer, model: str, summary: dict[str, Any]) -> FindAtoms:
