@@ -88,7 +88,7 @@ def test_steps_that_several_records_share_are_done_once(
         calls.append(step)
         return usual(state, step)
 
-    monkeypatch.setitem(replay_steps._DOING, FindAtoms, counted)
+    monkeypatch.setattr(replay_steps, "_DOING", replay_steps._DOING | {FindAtoms: counted})
     first = record(files[0], FIND, REFINE, MeasureLattice())
     second = record(files[0], FIND, REFINE, FindRings(bond=1.42))
     assert len(replayed(Part(first, more=(second,)), files[0]).done) == 2
