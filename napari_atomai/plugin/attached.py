@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Shapes
 
-from napari_atomai.plugin.layers import KEY, find_layer, follow, geometry_like, uid_of
+from napari_atomai.plugin.layers import KEY, find_layer, geometry_like, uid_of
+from napari_atomai.plugin.overlays import keep_following
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-
-_MOVES = ("scale", "translate", "units", "rotate", "shear", "affine")
 
 
 def attached(layers: Any, role: str, image: Layer) -> Shapes | None:
@@ -43,18 +41,6 @@ def attach(layers: Any, role: str, image: Layer, options: dict[str, Any]) -> Sha
         notes = {"role": role, "parent_uid": uid_of(image)}
         layer = Shapes(ndim=2, **geometry_like(image, ndim=2), metadata={KEY: notes}, **options)
         uid_of(layer)  # from now on a duplicate is not taken for it
-        _keep_following(layer, image)
+        keep_following(layer, image)
         layers.append(layer)
     return layer
-
-
-def _keep_following(child: Layer, parent: Layer) -> None:
-    child_ref, parent_ref = weakref.ref(child), weakref.ref(parent)
-
-    def moved(_event: Any = None) -> None:
-        one, other = child_ref(), parent_ref()
-        if one is not None and other is not None:
-            follow(one, other)
-
-    for name in _MOVES:
-        getattr(parent.events, name).connect(moved)

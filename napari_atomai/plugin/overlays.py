@@ -57,7 +57,7 @@ def overlay(
         notes = {"role": role, "parent_uid": uid_of(image), _STEP: step}
         layer = make(metadata={KEY: notes}, **geometry_like(image, ndim=ndim))
         uid_of(layer)
-        _keep_following(layer, image)
+        keep_following(layer, image)
         active = layers.selection.active
         layers.insert(layers.index(image) + 1 if low else len(layers), layer)
         if active is not None:
@@ -87,7 +87,13 @@ def _place(child: Layer, parent: Layer) -> None:
         child.scale = (*child.scale[:-2], *(step * size for size in child.scale[-2:]))
 
 
-def _keep_following(child: Layer, parent: Layer) -> None:
+def is_overlay(layer: Layer) -> bool:
+    """Tell whether a layer was made by `overlay`, in this window or in the one that saved it."""
+    return _STEP in notes_of(layer)
+
+
+def keep_following(child: Layer, parent: Layer) -> None:
+    """Bring a layer of ours to where its image lies whenever that is calibrated anew; holds neither."""
     child_ref, parent_ref = weakref.ref(child), weakref.ref(parent)
 
     def moved(_event: Any = None) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Points
+from napari.layers import Points, Shapes
 
 from napari_atomai.data.recipe import Record
 from napari_atomai.errors import AtomAIError
 from napari_atomai.files.work import Work
 from napari_atomai.plugin import results
 from napari_atomai.plugin.layers import is_plain_image, notes_of, uid_of
+from napari_atomai.plugin.overlays import is_overlay, keep_following
 from napari_atomai.plugin.saved_layers import as_column, entry_of, layer_of, plain
 from napari_atomai.plugin.shown import shown_frame
 from napari_atomai.workflow.saved import candidates_of, whereabouts
@@ -105,7 +106,17 @@ def restore(viewer: Any, work: Work, find: Find) -> tuple[list[Points], list[str
         if isinstance(layer, Points) and entry["notes"].get("role") == results.ATOMS:
             results.follow_edits(layer)
             atoms.append(layer)
+    _connect(viewer.layers)
     return atoms, notes
+
+
+def _connect(layers: Any) -> None:
+    """Let what was drawn or laid over an image follow its calibration again."""
+    images = {notes_of(layer).get("uid"): layer for layer in layers if is_plain_image(layer)}
+    for layer in layers:
+        parent = images.get(notes_of(layer).get("parent_uid"))
+        if parent is not None and (is_overlay(layer) or isinstance(layer, Shapes)):
+            keep_following(layer, parent)
 
 
 def _pixels_of(entry: dict[str, Any], find: Find) -> Any:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari_atomai.data.recipe import FindAtoms, ModelRecord, RefineAtoms
 from napari_atomai.errors import CannotRead, SaveFailed
 from napari_atomai.files import work as files
-from napari_atomai.plugin import autosave, keeping, own_models
+from napari_atomai.plugin import autosave, keeping, own_models, teaching
 from napari_atomai.plugin.kept_models import with_its_model
 from napari_atomai.plugin.layers import KEY, image_layer_data, notes_of, uid_of
 from napari_atomai.plugin.session import session_of
@@ -106,6 +107,58 @@ def test_arrows_tracks_and_colours_come_back(qtbot, viewer, tmp_path):
             assert np.array_equal(getattr(after, look), getattr(before, look)), (name, look)
     assert notes_of(other.layers["arrows"])["shows"] == "strain"
     np.testing.assert_array_equal(other.layers["rings"].colormap.map(6), rings.colormap.map(6))
+
+
+def test_what_lies_over_an_image_follows_its_calibration_after_reopening(session, viewer, tmp_path):
+    from napari.layers import Image as Picture
+
+    from napari_atomai.plugin.overlays import overlay
+
+    image = viewer.layers[0]
+    teaching.region_layer(viewer.layers, image).add_rectangles(np.array([[5, 5], [5, 60], [70, 60], [70, 5]]))
+    coarse = np.zeros((24, 30))
+    overlay(viewer.layers, "strain", image, partial(Picture, coarse, name="strain"), ndim=2, step=4)
+    keeping.write_session(viewer, tmp_path / "day.atomai")
+    other = ViewerModel()
+    keeping.read_session(other, tmp_path / "day.atomai")
+    again = next(layer for layer in other.layers if uid_of(layer) == uid_of(image))
+    strain = other.layers["strain"]
+    drawn = next(layer for layer in other.layers if notes_of(layer).get("role") == "reviewed")
+    again.scale = (0.05, 0.05)
+    np.testing.assert_allclose(strain.scale, (0.2, 0.2))
+    np.testing.assert_allclose(drawn.scale, (0.05, 0.05))
+    again.translate = (1.0, 2.0)
+    np.testing.assert_allclose(drawn.translate, (1.0, 2.0))
+
+
+@pytest.mark.parametrize("damaged", [1, 2, 3])
+@pytest.mark.parametrize("how", ["cut", "flipped", "empty"])
+def test_of_three_autosaves_the_newest_whole_one_is_taken(session, viewer, until, damaged, how):
+    saving, points = session.autosave, session.points(uid_of(viewer.layers[0]))
+    for step in range(3):
+        points.add([[30.0 + step, 30.0]])
+        saving.write()
+        until(lambda: saving._job is None)
+        time.sleep(0.02)
+    paths = sorted(saving._folder.glob("*.atomai"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    contents = [path.read_bytes() for path in paths]
+    for path, content in list(zip(paths, contents, strict=True))[:damaged]:
+        middle, flipped = len(content) // 2, bytes([content[len(content) // 2] ^ 0xFF])
+        kept_time = path.stat().st_mtime_ns
+        path.write_bytes(
+            {"cut": content[:middle], "flipped": content[:middle] + flipped + content[middle + 1 :]}.get(
+                how, b""
+            )
+        )
+        os.utime(path, ns=(kept_time, kept_time))
+    work, notes = autosave.newest(saving._folder)
+    assert len(notes) == damaged
+    assert len(list(saving._folder.glob("*.damaged"))) == damaged, "set aside, not deleted"
+    if damaged == 3:
+        assert work is None
+        return
+    kept = next(entry for entry in work.entry["layers"] if entry["kind"] == "points")
+    assert len(work.arrays[f"{kept['uid']}/data"]) == len(points.data) - damaged
 
 
 def test_a_taught_model_comes_back_with_the_session(session, viewer, tmp_path, monkeypatch):
@@ -333,7 +386,6 @@ def test_an_emptied_viewer_leaves_nothing_behind(session, viewer, until):
 
 
 def test_the_engine_reads_from_the_file_what_was_done_by_hand(session, viewer, tmp_path):
-    from napari_atomai.plugin import teaching
     from napari_atomai.plugin.points import atoms_of
     from napari_atomai.workflow.saved import read_images
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -33,6 +35,11 @@ def working(task):
             (task.folder / "best.txt").write_text(str(step))
             task.keep({"step": step})
             task.preview("map", task.arrays["pixels"] * step)
+        if kind == "full" and step == 2:
+            import resource
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+            from napari_atomai.files.atomic import write_text
+            write_text("more", task.folder / "best.txt")
         if kind == "die" and step == 2:
             os._exit(9)
         if kind == "hang" and step == 2:
@@ -133,6 +140,40 @@ def test_a_process_that_dies_leaves_what_it_had_kept(start, until):
     ((end, outcome),) = heard.ends
     assert (end, outcome.ended, outcome.summary) == ("succeeded", "crashed", {"step": 2})
     assert "ended by itself" in outcome.reason
+
+
+def test_a_full_disk_in_mid_work_leaves_what_was_kept_and_is_said(start, until):
+    _, heard = start("full", keep=True)
+    until(lambda: heard.ends, timeout=20000)
+
+    ((end, outcome),) = heard.ends
+    assert (end, outcome.ended, outcome.summary) == ("succeeded", "crashed", {"step": 2})
+    assert (outcome.folder / "best.txt").read_text() == "2"
+    assert "are free there" in outcome.reason
+
+
+def test_job_after_job_leaves_nothing_behind(start, until):
+    def counts():
+        gc.collect()
+        return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+    def one():
+        job, heard = start("work", steps=1)
+        until(lambda: heard.ends, timeout=20000)
+        assert heard.ends[0][0] == "succeeded"
+        heard.ends.clear()
+        job.deleteLater()
+        job._home = None
+        until(lambda: not job.running)
+
+    for _ in range(2):
+        one()
+    before = counts()
+    for _ in range(8):
+        one()
+    after = counts()
+    assert after[0] <= before[0] + 4, "files stay open"
+    assert after[1] <= before[1]
 
 
 def test_a_process_that_dies_with_nothing_kept_is_an_error_in_words(start, until):
