@@ -28,7 +28,7 @@ class RingEncoder(nn.Module):
     ----------
     rings, angles : int
     hidden, layers : int
-        Neurons, and layers of them; half as many mixtures of rings.
+        Neurons, and layers of them; a quarter as many mixtures of rings.
     """
 
     def __init__(self, rings: int, angles: int, hidden: int, layers: int) -> None:
@@ -36,7 +36,7 @@ class RingEncoder(nn.Module):
         self.orders = min(ORDERS, angles // 2)
         # Real and imaginary part apart: optimizers and files take real numbers only.
         spread = 1 / math.sqrt(rings)
-        mixtures = max(hidden // 2, 1)
+        mixtures = max(hidden // 4, 1)
         self.mixing = nn.Parameter(torch.randn(2 * self.orders, rings, mixtures) * spread)
         self.head = perceptron(mixtures + rings * self.orders, hidden, layers, hidden)
         order, points = torch.arange(self.orders)[:, None], 2 * self.orders

@@ -17,9 +17,6 @@ from napari_atomai.nets.polar import Polar
 from napari_atomai.nets.pose import Belief, Pose, Prior, place
 from napari_atomai.nets.sampling import Size, size_of, window_sums
 
-_LEAST = -80.0
-"""Logarithm of a probability below which numbers of 32 bits become slow."""
-
 
 def find_turn(
     patches: torch.Tensor,
@@ -144,9 +141,16 @@ def _learned_of_angle(values: torch.Tensor, width: float) -> torch.Tensor:
     """Return the divergence of the posterior of the angle, given up to a constant, from its prior."""
     if width == 0:
         return torch.zeros_like(values[:, 0])
-    posterior = torch.log_softmax(values, dim=1).clamp(min=_LEAST)
-    believed = torch.log_softmax(_log_prior(width, values.shape[1], values.device), dim=0)
-    return (posterior.exp() * (posterior - believed)).sum(dim=1)
+    posterior = torch.softmax(values, dim=1)
+    top = values.amax(dim=1) - torch.log(posterior.amax(dim=1))  # logarithm of the sum over all angles
+    believed = _log_share(width, values.shape[1], values.device)
+    return (posterior * (values - believed)).sum(dim=1) - top
+
+
+@lru_cache
+def _log_share(width: float, bins: int, device: torch.device) -> torch.Tensor:
+    """Return the logarithm of the prior of angles, whose sum over the bins is 1."""
+    return torch.log_softmax(_log_prior(width, bins, device), dim=0)
 
 
 def _peak_on_circle(values: torch.Tensor, best: torch.Tensor) -> torch.Tensor:
