@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import types
 from pathlib import Path
@@ -216,3 +217,41 @@ def test_without_atoms_it_says_what_to_do(qtbot, viewer, layer, teacher):
     panel.form.run_box.button.click()
     assert "find atoms, correct them, then train" in status(panel)
     assert panel.minimumSizeHint().width() <= 400
+
+
+_CLOSED = """
+import napari
+import numpy as np
+from napari_atomai.plugin import teaching
+from napari_atomai.plugin.process import ProcessTask
+from napari_atomai.plugin.session import session_of
+
+viewer = napari.Viewer(show=True)
+slot = session_of(viewer).slot(teaching.TRAIN)
+description, arrays = {"steps": 100_000, "pause": 0.01}, {"shape": np.array([8, 8])}
+slot.start_process(None, ProcessTask("napari_atomai.a_teacher", description, arrays), "training")
+closing = []
+
+def close(_progress):
+    if not closing:
+        closing.append((slot.job.pid, slot.job.folder))
+        viewer.close()
+
+slot.progressed.connect(close)
+napari.run()
+print(*closing[0], flush=True)
+"""
+
+
+@pytest.mark.timeout(120)
+def test_a_viewer_closed_in_mid_training_ends_the_process_and_ends_well(in_child, teacher, monkeypatch):
+    root = Path(__file__).parents[2]
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ['PYTHONPATH']}{os.pathsep}{root}")
+    done = in_child(_CLOSED)
+    assert done.returncode == 0, done.stderr
+    for bad in ("QThread", "QProcess", "Traceback", "deleted", "RuntimeError"):
+        assert bad not in done.stderr
+    pid, folder = done.stdout.split()
+    state = Path(f"/proc/{pid}/stat")
+    assert not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    assert not Path(folder).exists(), "who closes the window has not been interrupted"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,11 @@ from napari_atomai.predictors.detect import detecting
 from napari_atomai.predictors.finder import finder_for
 from napari_atomai.prepare.lessons import held_out, region_mask
 from napari_atomai.trainers.teaching import Run, as_weights, learning, net_of, simulated
+from napari_atomai.workflow import teaching_process
 from napari_atomai.workflow.corrections import Correction
 from napari_atomai.workflow.find import find_atoms
 from napari_atomai.workflow.nearby import predict_near
-from napari_atomai.workflow.process import Task
+from napari_atomai.workflow.process import Task, read_task, write_task
 from napari_atomai.workflow.teach import augmented_patches, estimate, prepared, teaching
 from napari_atomai.workflow.teaching_process import working
 from napari_atomai.workflow.teaching_task import MODEL, MODULE, as_task
@@ -195,14 +198,24 @@ def test_the_estimate_counts_what_there_is_and_patches_can_be_looked_at() -> Non
     assert set(np.unique(patches[0][1])) <= {-1, 0, 1}
 
 
-def test_the_process_keeps_its_best_net_when_it_is_stopped(tmp_path: Path) -> None:
+@pytest.mark.timeout(180)
+def test_the_process_keeps_its_best_net_when_it_is_stopped_and_goes_on_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teaching_process, "learning", partial(learning, every=1))
     description, arrays = as_task([correction()], QUICK, "mine")
-    work = working(Task(MODULE, description, arrays, tmp_path))
-    while next(work).step < 2:
+    write_task(tmp_path, MODULE, description, arrays)
+
+    def learned() -> Iterator[int]:
+        return (each.step for each in working(read_task(tmp_path, lambda _: None)) if each.losses)
+
+    steps = learned()
+    while next(steps) < 2:
         pass
-    work.close()
+    del steps
     assert read_weights(tmp_path / MODEL).card.name == "mine"
     assert (tmp_path / "kept.json").exists()
+    assert next(learned()) == 3
 
 
 def test_the_process_teaches_to_the_end(tmp_path: Path) -> None:
