@@ -41,11 +41,6 @@ def atoms_of(points: Points) -> Atoms:
     return marked_atoms(points.data, features, notes, pixel_size_nm(points), origin_nm(points))
 
 
-def border_colours(atoms: Atoms) -> NDArray[np.float64]:
-    """Ring colours (N, 4) of atoms by their class."""
-    return _rgba(len(atoms.class_names))[atoms.classes]
-
-
 def label_colours(labels: NDArray[Any], names: list[str]) -> NDArray[np.float64]:
     """Ring colours (N, 4) of class labels; those that are not among `names` share one more colour."""
     place = {name: i for i, name in enumerate(names)}

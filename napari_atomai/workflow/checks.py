@@ -91,7 +91,10 @@ def notes_on(
 
 
 def _nothing(image: Image) -> str:
-    if float(np.ptp(finite(image.frame(0)))) == 0:
+    pixels = image.frame(0)
+    if not np.isfinite(pixels).any():
+        return "No atoms: no pixel is a finite number."
+    if float(np.ptp(finite(pixels))) == 0:
         return "No atoms: all pixels have the same value."
     return (
         "No atoms were seen at any scale. If there are some, give their spacing in pixels, "

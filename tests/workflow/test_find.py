@@ -162,11 +162,14 @@ def test_a_movie_has_atoms_in_each_frame(lazy: bool) -> None:
     assert len(np.unique(atoms.ids)) == len(atoms)
 
 
-@pytest.mark.parametrize("value", [0, 5.0, np.nan])
-def test_a_constant_image_has_no_atoms_and_says_why(value: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(0, "same value"), (5.0, "same value"), (np.nan, "no pixel is a finite"), (np.inf, "finite")],
+)
+def test_a_constant_image_has_no_atoms_and_says_why(value: float, why: str) -> None:
     found = finish(finding(Image.from_array(np.full((64, 80), value))))
     assert len(found.atoms) == 0
-    assert any("same value" in note for note in found.notes)
+    assert any(why in note for note in found.notes)
     assert found.probability.shape == (64, 80)
 
 
