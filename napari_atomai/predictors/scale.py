@@ -21,6 +21,7 @@ from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipe import FINEST_SPACING
 from napari_atomai.locate.centres import find_peaks
 from napari_atomai.locate.neighbours import nearest_distances
+from napari_atomai.locate.spacing import autocorrelation_spacing
 from napari_atomai.predictors.engines import Engine
 from napari_atomai.prepare.normalise import channels
 
@@ -37,6 +38,12 @@ _PART = 256
 _FAVOURITES = 2
 SURE = 0.35
 """Score from which on something seen counts as an atom while a scale is looked for."""
+
+_LOOK = 512
+"""Side of the part that is transformed, for a first look at the spacing."""
+
+_CERTAIN = 0.75
+"""Confidence from which on scales far from the one at hand are not tried."""
 
 _FEWEST, _FEW = 4, 6
 _LONE = 0.4
@@ -112,8 +119,9 @@ def true_zoom(shape: tuple[int, ...], zoom: float) -> NDArray[np.float64]:
 def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Progress, None, Scale]:
     """Try zoom factors an octave apart, then half an octave around the best ones, and keep the best.
 
-    Where that one shows a lattice, zooms a quarter of an octave from it are tried too, and one with clearly
-    less doubt is preferred.
+    Where the Fourier transform shows a lattice, the zooms around its spacing are tried first; if the net is
+    sure there, no others are. Where the best one shows a lattice, zooms a quarter of an octave from it are
+    tried too, and one with clearly less doubt is preferred.
 
     Parameters
     ----------
@@ -128,7 +136,7 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
         With confidence 0 when the net saw no atoms at any scale.
     """
     zooms = _zooms(card, image.shape)
-    steps = len(zooms) + 2 * _FAVOURITES + 2
+    steps = len(zooms) + 4 * _FAVOURITES + 2
     tried: list[Scale] = []
 
     def trying(factors: Iterable[float]) -> Generator[Progress]:
@@ -136,9 +144,15 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
             tried.append(try_scale(engine, card, image, zoom))
             yield Progress(len(tried), steps, "looking for the scale")
 
-    yield from trying(zooms)
-    favourites = sorted(tried, key=_confidence, reverse=True)[:_FAVOURITES]
-    yield from trying(_beside(favourites, 0.5, card))
+    likely = _around(zooms, _first_look(card, image))
+    yield from trying(likely)
+    yield from trying(_beside(tried, 0.5, card))
+    if not _settled(tried):
+        yield from trying(zoom for zoom in zooms if zoom not in likely)
+        favourites = sorted((one for one in tried if one.zoom in zooms), key=_confidence, reverse=True)
+        known = {round(one.zoom, 9) for one in tried}
+        beside = _beside(favourites[:_FAVOURITES], 0.5, card)
+        yield from trying(zoom for zoom in beside if zoom not in known)
     best = max(tried, key=_confidence)
     if best.confidence >= LATTICE:
         yield from trying(_beside([best], 0.25, card))
@@ -146,6 +160,31 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
     # From an enlarged image only a lattice is believed: grains of noise, enlarged, pass for atoms.
     best = max((one for one in tried if one.zoom <= _ENLARGED), key=_confidence, default=_NOTHING)
     return best if best.confidence > 0 else _NOTHING
+
+
+def _first_look(card: ModelCard, image: Picture) -> float | None:
+    """Return the zoom that the Fourier transform of the middle of an image speaks for, if any."""
+    sides = [min(n, _LOOK) for n in image.shape]
+    rows, columns = (slice((n - m) // 2, (n + m) // 2) for n, m in zip(image.shape, sides, strict=True))
+    spacing = autocorrelation_spacing(image[rows, columns])
+    return None if spacing is None else card.spacing_best / spacing
+
+
+def _around(zooms: list[float], likely: float | None) -> list[float]:
+    """Return the two of the rising zooms that the likely one lies between; none if it lies outside."""
+    if likely is None:
+        return []
+    above = int(np.searchsorted(zooms, likely))
+    return zooms[above - 1 : above + 1] if 0 < above < len(zooms) else []
+
+
+def _settled(tried: list[Scale]) -> bool:
+    """Whether nothing else need be tried: the net is sure, and not at the end of what was."""
+    if not tried:
+        return False
+    best = max(tried, key=_confidence)
+    ends = [pick(one.zoom for one in tried) for pick in (min, max)]
+    return best.confidence >= _CERTAIN and best.zoom not in ends
 
 
 def _beside(scales: Iterable[Scale], octaves: float, card: ModelCard) -> list[float]:

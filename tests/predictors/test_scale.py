@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import napari_atomai.predictors.scale
 from napari_atomai.data.progress import finish
 from napari_atomai.models.storage import load_weights
 from napari_atomai.predictors.detect import detecting
@@ -101,3 +102,32 @@ def test_noise_has_no_doubt_to_compare() -> None:
     scale = try_scale(engine_for(weights), weights.card, np.zeros((64, 64), np.float32), 1.0)
     assert scale.confidence == 0
     assert scale.doubt == float("inf")
+
+
+def steps_of(image: np.ndarray) -> tuple[int, Scale]:
+    weights = load_weights("atoms")
+    work, steps = find_scale(engine_for(weights), weights.card, finite(image)), 0
+    while True:
+        try:
+            progress = next(work)
+        except StopIteration as end:
+            return steps, end.value
+        steps += 1
+        assert steps <= progress.of
+
+
+def test_where_a_lattice_is_plain_few_zooms_are_tried_and_the_same_scale_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = two_sublattices(100)[0]
+    few, quick = steps_of(image)
+    monkeypatch.setattr(napari_atomai.predictors.scale, "autocorrelation_spacing", lambda _: None)
+    many, full = steps_of(image)
+    assert quick == full
+    assert few <= 0.7 * many
+
+
+@pytest.mark.parametrize("wrong", [4.0, 90.0])
+def test_a_wrong_first_look_leads_nowhere(monkeypatch: pytest.MonkeyPatch, wrong: float) -> None:
+    monkeypatch.setattr(napari_atomai.predictors.scale, "autocorrelation_spacing", lambda _: wrong)
+    assert scale_of(two_sublattices(100)[0]).spacing == pytest.approx(10.24, rel=0.08)

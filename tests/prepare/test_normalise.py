@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from napari_atomai.prepare.normalise import channels, finite
+from napari_atomai.prepare.normalise import SURROUNDINGS, channels, finite
 
 
 @pytest.fixture
@@ -59,3 +60,15 @@ def test_huge_numbers_do_not_overflow() -> None:
     image = np.tile([0.0, 1e300], (16, 8))
     assert np.isfinite(channels(image)).all()
     assert channels(image).any()
+
+
+@pytest.mark.parametrize("shape", [(257, 301), (96, 180), (72, 75)])
+def test_the_surroundings_are_those_under_the_gaussian_up_to_the_border(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    rows, cols = np.mgrid[: shape[0], : shape[1]]
+    image = np.cos(rows / 2) * np.cos(cols / 2) + cols / shape[1] + (rows > shape[0] / 2)
+    bright, contrast = channels(image + 0.3 * rng.standard_normal(shape))
+    above = bright - ndimage.gaussian_filter(bright, SURROUNDINGS, mode="reflect", truncate=2.5)
+    power = ndimage.gaussian_filter(above**2, SURROUNDINGS, mode="reflect", truncate=2.5)
+    expected = above / np.sqrt(power + (0.05 * above.std()) ** 2) / 2
+    np.testing.assert_allclose(contrast, expected, atol=0.01)
