@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from napari_atomai.errors import BadAtoms, BadOption
+from napari_atomai.graphx.joint import jointly
 from napari_atomai.graphx.likely import incident, likely
 from napari_atomai.graphx.pairs import pairs_within
 from napari_atomai.graphx.radii import VALENCES, bond_length, kinds_of, radii_of
@@ -158,6 +159,7 @@ def find_bonds(
     near = relative <= np.where(both_limited, max(stretch, tolerance), tolerance)
     pairs, relative, vectors = pairs[near], relative[near], vectors[near]
     kept = likely(pairs, relative, vectors, limits, tolerance)
+    kept = jointly(pairs, relative, vectors, limits, kept)
     bonds = Bonds(where, symbols, pairs[kept], vectors[kept], box)
     return dataclasses.replace(bonds, notes=(*_on_doubles(twice), *_on_scale(bonds, kinds, which)))
 
