@@ -25,8 +25,8 @@ _AT_BORDERS = 9.0  # the same between atoms that have one other bond each, as bo
 _LONG = 2.2  # bonds that are longer than usual by so many times the noise are doubtful ...
 _SHORT = 3.0  # ... and what is no bond though nearer than by so many ...
 _OPEN = 5.5  # ... or than by so many, where both ends could have one
-_AWAY = -1.0  # bonds longer by so many may go where a nearer atom could take their place
-_MOST = 10  # doubtful bonds in one group: all 2 ** 10 choices are tried
+_AWAY = 0.0  # bonds longer by so many may go where a nearer atom could take their place
+_MOST = 14  # doubtful bonds in one group: all 2 ** 14 choices are tried
 
 
 def jointly(pairs: Integers, relative: Vector, vectors: Vector, limits: Vector, kept: Flags) -> Flags:
