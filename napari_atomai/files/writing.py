@@ -18,18 +18,20 @@ from napari_atomai.errors import BadImage, SaveFailed
 from napari_atomai.files import h5tags, nsid
 from napari_atomai.files.atomic import replacing
 
+Dataset = Image | Spectrum
+
 _LONGEST = 16_000
 """Characters of a text in an HSPY file: HDF5's old attributes take 64 KiB, and a character up to 4 bytes."""
 
 
 def write_hspy(
-    datasets: Sequence[Image | Spectrum], path: str | os.PathLike[str], *, overwrite: bool = False
+    datasets: Dataset | Sequence[Dataset], path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
     """Write a HyperSpy file; ``hyperspy.api.load`` gives one signal for each dataset.
 
     Parameters
     ----------
-    datasets : sequence of Image or Spectrum
+    datasets : Image or Spectrum, or a sequence of them
         What to write; lazy pixels are read piece by piece.
     path : path-like
         Where the file shall be, ending in ``.hspy``.
@@ -41,10 +43,10 @@ def write_hspy(
     SaveFailed
         If the file is there already, is one the datasets come from, or cannot be written.
     """
-    _check(datasets, path, overwrite)
+    several = _checked(datasets, path, overwrite)
     with replacing(path) as part, tempfile.TemporaryDirectory() as folder:
-        _hspy(signals.signal_dict(datasets[0]), part)
-        for number, dataset in enumerate(datasets[1:], 1):
+        _hspy(signals.signal_dict(several[0]), part)
+        for number, dataset in enumerate(several[1:], 1):
             # RosettaSciIO's writer begins a new file each time, so the others are copied into the first.
             other = Path(folder) / f"{number}.hspy"
             _hspy(signals.signal_dict(dataset), other)
@@ -53,7 +55,7 @@ def write_hspy(
 
 
 def write_nsid(
-    datasets: Sequence[Image | Spectrum], path: str | os.PathLike[str], *, overwrite: bool = False
+    datasets: Dataset | Sequence[Dataset], path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
     """Write an NSID file, which sidpy, pyNSID and SciFiReaders open.
 
@@ -62,7 +64,7 @@ def write_nsid(
 
     Parameters
     ----------
-    datasets : sequence of Image or Spectrum
+    datasets : Image or Spectrum, or a sequence of them
         What to write, each in a channel of its own; lazy pixels are read piece by piece.
     path : path-like
         Where the file shall be, ending in ``.h5`` or ``.hf5``.
@@ -74,9 +76,9 @@ def write_nsid(
     SaveFailed
         If the file is there already, is one the datasets come from, or cannot be written.
     """
-    _check(datasets, path, overwrite)
+    several = _checked(datasets, path, overwrite)
     with replacing(path) as part:
-        nsid.write([of_dataset(dataset) for dataset in datasets], part)
+        nsid.write([of_dataset(dataset) for dataset in several], part)
 
 
 WRITERS: Mapping[str, tuple[str, Callable[..., None]]] = MappingProxyType(
@@ -85,11 +87,15 @@ WRITERS: Mapping[str, tuple[str, Callable[..., None]]] = MappingProxyType(
 """Formats by name: the ending of their files, and what writes them."""
 
 
-def _check(datasets: Sequence[Image | Spectrum], path: str | os.PathLike[str], overwrite: bool) -> None:
+def _checked(
+    datasets: Dataset | Sequence[Dataset], path: str | os.PathLike[str], overwrite: bool
+) -> Sequence[Dataset]:
+    """Return what is to be written, as a sequence, if it may be written there."""
     where = Path(os.path.realpath(path))
-    if not datasets:
+    several = (datasets,) if isinstance(datasets, Image | Spectrum) else datasets
+    if not several:
         raise BadImage("There is nothing to write.", remedy="Give an image or a spectrum.")
-    for dataset in datasets:
+    for dataset in several:
         if dataset.source is not None and Path(os.path.realpath(dataset.source.path)) == where:
             raise SaveFailed(
                 f"{where.name} is the file that {dataset.name!r} was read from.",
@@ -98,6 +104,7 @@ def _check(datasets: Sequence[Image | Spectrum], path: str | os.PathLike[str], o
             )
     if where.exists() and not overwrite:
         raise SaveFailed(f"{where} is there already.", remedy="Choose another name, or allow overwriting.")
+    return several
 
 
 # --- HSPY ---------------------------------------------------------------------------------------

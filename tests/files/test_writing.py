@@ -254,3 +254,13 @@ def _check_as_pynsid_does(path: Path) -> None:
                 assert dim[0] == scale
                 assert scale.shape == (main.shape[i],)
                 assert all(scale.attrs[key] for key in ("dimension_type", "name", "quantity", "units"))
+
+
+@pytest.mark.parametrize("kind", sorted(WRITERS))
+def test_one_image_is_written_as_a_list_of_one(kind: str, tmp_path: Path) -> None:
+    ending, write = WRITERS[kind]
+    image = Image.from_array(_values(20, 17), 0.02)
+    write(image, tmp_path / f"one{ending}")
+    (back,) = read_all(tmp_path / f"one{ending}")
+    assert np.asarray(back.pixels).tolist() == np.asarray(image.pixels).tolist()
+    assert back.pixel_size == pytest.approx(image.pixel_size)
