@@ -24,7 +24,7 @@ STRETCH = 1.5
 """How much longer than the sum of the radii a bond of noisy positions may look, where valences allow it."""
 
 _CROWDED = 20.0  # neighbours within a bond length: no structure has as many
-_OVERLAP = 0.4  # of the sum of the radii: nearer than this, two positions are those of one atom
+_OVERLAP = 0.3  # of the sum of the radii: nearer than this, two positions are those of one atom
 _USUAL = (0.75, 1.25)  # of the expected length: the mean bond of a right scale lies within
 
 
