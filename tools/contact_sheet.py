@@ -29,7 +29,7 @@ def main() -> int:
     arguments = parser.parse_args()
     import napari
 
-    from napari_atomai.files.reading import FORMATS
+    from napari_atomai.files.endings import FORMATS
 
     files = [path for path in sorted(arguments.folder.iterdir()) if path.suffix.lower() in FORMATS]
     arguments.out.mkdir(parents=True, exist_ok=True)
