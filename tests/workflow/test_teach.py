@@ -94,7 +94,6 @@ def test_what_lies_outside_does_not_change_what_is_learned() -> None:
     assert np.array_equal(one.lessons[0].labels, other.lessons[0].labels)
 
 
-@pytest.mark.timeout(240)  # slow processors take more than a minute
 def test_a_net_learns_which_spots_are_atoms(tmp_path: Path) -> None:
     recipe = Teach(steps=30, batch=4, remember=0, held_out=0.25, augmentation="gentle", learning_rate=2e-3)
     taught = finish(teaching([correction()], recipe))
@@ -111,7 +110,6 @@ def test_a_net_learns_which_spots_are_atoms(tmp_path: Path) -> None:
     assert len(found) < 1.2 * len(positions)
 
 
-@pytest.mark.timeout(240)  # slow processors take more than a minute
 def test_scenes_keep_a_net_at_what_it_said_before() -> None:
     """Learned from are spots that the base takes for atoms; of other images it is to say what it said."""
     base, scenes = load_weights("atoms"), simulated(4, seed=99)
