@@ -25,6 +25,7 @@ from napari_atomai.nets.segmentation import UNet
 from napari_atomai.prepare.normalise import channels
 from napari_atomai.simulate.scenes import training_pair
 from napari_atomai.trainers.checkpoint import load_state, save_state
+from napari_atomai.trainers.precision import usual_mixing
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -230,8 +231,8 @@ def _learn(member: _Member, batch: Batch) -> float:
     image, target, weight = batch
     member.net.train()
     member.optimiser.zero_grad(set_to_none=True)
-    # Half the digits in the forward pass and channels last: 3 times less CPU time, the same loss.
-    with torch.autocast("cpu", torch.bfloat16):
+    # Half the digits, where the processor has them, and channels last: 3 times less CPU time, the same loss.
+    with usual_mixing():
         logits = member.net(image.contiguous(memory_format=torch.channels_last))
     loss = weighted_loss(logits.float(), target, weight)
     loss.backward()  # type: ignore[no-untyped-call]

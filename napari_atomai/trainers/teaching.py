@@ -33,6 +33,7 @@ from napari_atomai.prepare.lessons import Lesson
 from napari_atomai.prepare.normalise import channels
 from napari_atomai.simulate.scenes import training_pair
 from napari_atomai.trainers.checkpoint import load_state, save_state
+from napari_atomai.trainers.precision import usual_mixing
 from napari_atomai.trainers.simulated import weighted_loss
 
 _SCENES = 48
@@ -331,8 +332,8 @@ def _loss(net: nn.Module, batch: Patches) -> torch.Tensor:
 
 
 def _logits(net: nn.Module, batch: Patches) -> torch.Tensor:
-    # Half the digits in the forward pass and channels last: 3 times less CPU time, the same loss.
-    with torch.autocast("cpu", torch.bfloat16):
+    # Half the digits, where the processor has them, and channels last: 3 times less CPU time, the same loss.
+    with usual_mixing():
         logits: torch.Tensor = net(batch.images.contiguous(memory_format=torch.channels_last))
     return logits.float()
 
