@@ -167,7 +167,7 @@ def left_behind() -> list[Path]:
     if place is None or not place.is_dir():
         return []
     folders = sorted((path for path in place.iterdir() if path.is_dir()), reverse=True)
-    return [folder for folder in folders if _is_left(folder) and list(folder.glob(f"*{SUFFIX}"))]
+    return [folder for folder in folders if is_left(folder) and list(folder.glob(f"*{SUFFIX}"))]
 
 
 def newest(folder: Path) -> tuple[Any, list[str]]:
@@ -192,9 +192,9 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_left(folder: Path) -> bool:
-    """Whether no living window writes there."""
-    lock = QLockFile(str(folder / _LOCK))
+def is_left(folder: Path, lock_name: str = _LOCK) -> bool:
+    """Whether no living program holds the lock of a folder."""
+    lock = QLockFile(str(folder / lock_name))
     lock.setStaleLockTime(0)
     if not lock.tryLock(0):
         return False
@@ -204,7 +204,7 @@ def _is_left(folder: Path) -> bool:
 
 def _thin_out(place: Path) -> None:
     for folder in [path for path in sorted(place.iterdir(), reverse=True) if path.is_dir()][_MOST_FOLDERS:]:
-        if _is_left(folder):
+        if is_left(folder):
             discard(folder)
 
 

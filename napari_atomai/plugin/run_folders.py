@@ -11,6 +11,7 @@ from typing import Any
 
 from qtpy.QtCore import QLockFile
 
+from napari_atomai.plugin.autosave import home, is_left
 from napari_atomai.workflow.process import TASK
 
 _PREFIX, _LOCK = "napari-atomai-", "process.lock"
@@ -40,7 +41,7 @@ def left(module: str) -> list[Path]:
     if place is None or not place.is_dir():
         return []
     folders = sorted(place.glob(f"{_PREFIX}*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return [folder for folder in folders if _module(folder) == module and _is_left(folder)]
+    return [folder for folder in folders if _module(folder) == module and is_left(folder, _LOCK)]
 
 
 def discard(folder: Path) -> None:
@@ -49,8 +50,6 @@ def discard(folder: Path) -> None:
 
 
 def _place() -> Path | None:
-    from napari_atomai.plugin.autosave import home
-
     autosaves = home()
     return None if autosaves is None else autosaves.with_name(f"{autosaves.name}-runs")
 
@@ -60,7 +59,7 @@ def _new() -> Path:
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
         for folder in sorted(place.glob(f"{_PREFIX}*"), key=lambda path: path.stat().st_mtime_ns)[:-_MOST]:
-            if _is_left(folder):
+            if is_left(folder, _LOCK):
                 discard(folder)
     return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
 
@@ -75,12 +74,3 @@ def _module(folder: Path) -> Any:
         return json.loads((folder / TASK).read_text(encoding="utf-8"))["module"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _is_left(folder: Path) -> bool:
-    lock = QLockFile(str(folder / _LOCK))
-    lock.setStaleLockTime(0)
-    if not lock.tryLock(0):
-        return False
-    lock.unlock()
-    return True

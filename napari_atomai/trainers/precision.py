@@ -32,6 +32,6 @@ def usual_precision(device: str = "auto") -> Literal["32", "bf16"]:
 def usual_mixing() -> torch.autocast:
     """Return the context in which a net on the CPU runs in its `usual_precision`.
 
-    Where the processor cannot multiply bfloat16 itself, torch imitates it, 10 times slower than 32 bits or more.
+    Where the processor cannot multiply bfloat16 itself, torch imitates it, ten times slower than 32 bits.
     """
     return torch.autocast("cpu", torch.bfloat16, enabled=usual_precision("cpu") == "bf16")

@@ -19,7 +19,7 @@ from napari_atomai.trainers.precision import usual_mixing  # noqa: E402
     ],
 )
 def test_nets_run_in_16_bits_only_where_the_processor_has_them(
-    able: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    able: dict[str, bool], expected: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
     with usual_mixing():
