@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
+from napari_atomai.plugin.canvas import delete_in_place, of_window
 from napari_atomai.plugin.messages import explain
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def show_scale_bar() -> None:
     from napari import current_viewer
 
     viewer = current_viewer()
+    delete_in_place(of_window(viewer))
     if viewer is not None and not len(viewer.layers):
         scale_bar(viewer)
 

@@ -189,8 +189,10 @@ def _shown(layer: LayerData, *, first: bool) -> LayerData:
 def _list(viewer: Any, files: list[_Read]) -> None:
     from napari_atomai.plugin import docks
     from napari_atomai.plugin.badge import badge_in
+    from napari_atomai.plugin.canvas import delete_in_place, of_window
     from napari_atomai.plugin.opened import opened_of
 
+    delete_in_place(of_window(viewer))
     # What the first picture brings with it is drawn in turns of its own: each takes a tenth of a second.
     badge = (badge_in, "looking for the calibration", _THEN)
     if not len(viewer.layers):

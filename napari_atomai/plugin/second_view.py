@@ -15,6 +15,7 @@ from napari.qt import QtViewer
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QLabel, QToolButton, QVBoxLayout, QWidget
 
+from napari_atomai.plugin.canvas import delete_in_place
 from napari_atomai.plugin.connections import Connections
 from napari_atomai.plugin.layers import geometry_like
 from napari_atomai.plugin.panels.widgets import row, timer
@@ -38,6 +39,7 @@ class SecondView(QWidget):
         self._main = weakref.ref(getattr(viewer, "__wrapped__", viewer))
         self.model = ViewerModel()
         self._canvas: Any = QtViewer(self.model)
+        delete_in_place(self._canvas)
         self.title = QLabel(title)
         self.title.setWordWrap(True)
         self.close_button = QToolButton()

@@ -21,6 +21,7 @@ from napari_atomai.data.recipe import FindAtoms, RefineAtoms
 from napari_atomai.plugin import results
 from napari_atomai.plugin.autosave import Autosave
 from napari_atomai.plugin.badge import badge_in
+from napari_atomai.plugin.canvas import delete_in_place, of_window
 from napari_atomai.plugin.correcting import Correcting
 from napari_atomai.plugin.edits import edited_atoms
 from napari_atomai.plugin.job_slots import NOTHING, JobSlot
@@ -103,6 +104,7 @@ class Session(QObject):
         self.autosave.failed.connect(lambda sentence: self.atoms.said.emit("", sentence))
         viewer.layers.events.removed.connect(self._on_removed)
         badge_in(viewer)
+        delete_in_place(of_window(self._viewer()))
 
     # --- kinds of work ---
 
