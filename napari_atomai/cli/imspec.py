@@ -118,15 +118,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _training(args: argparse.Namespace, image: Any, recipe: Any) -> Any:
-    from napari_atomai.files.reading import read, read_all
+    from napari_atomai.data.image import Image
+    from napari_atomai.files.reading import read_all
     from napari_atomai.workflow.imspec import training_imspec, training_on_line
 
+    datasets = read_all(args.spectra)
     if args.line:
         if args.mask:
             raise BadOption("--mask is for a spectrum image, not for a line.", remedy="Leave it out.")
         ends = args.line[:2], args.line[2:]
-        return training_on_line(image, line_scan_of(read_all(args.spectra), args.spectra), ends, recipe)
-    spectra = spectra_of(read(args.spectra), args.spectra)
+        return training_on_line(image, line_scan_of(datasets, args.spectra), ends, recipe)
+    spectra = spectra_of([each for each in datasets if isinstance(each, Image)], args.spectra)
     mask = None if args.mask is None else _mask(args.mask, spectra.shape[-2:])
     return training_imspec(image, spectra, recipe, mask=mask)
 
@@ -146,7 +148,8 @@ def spectra_of(images: list[Any], path: Path) -> Any:
     found = next((image for image in images if image.is_spectral), None)
     if found is None:
         raise CannotRead(
-            f"{path.name} holds no spectrum image.", remedy="Give the file of the spectra second."
+            f"{path.name} holds no spectrum image.",
+            remedy="Give the file of the spectra second, and of a line scan its two ends with --line.",
         )
     return found
 

@@ -67,7 +67,7 @@ class LatentModel:
         Continuous latents.
     invariances : sequence of str
         Among "rotation", "translation" and "scale"; of spectra "translation".
-    discrete_dim : sequence of int
+    discrete_dim : int or sequence of int
         States of each discrete latent; empty = none.
     nb_classes : int
         Known classes that the decoder is told, so that the latents are free of them, too; 0 = none.
@@ -86,12 +86,12 @@ class LatentModel:
         latent_dim: int = 2,
         *,
         invariances: Sequence[str] = (),
-        discrete_dim: Sequence[int] = (),
+        discrete_dim: int | Sequence[int] = (),
         nb_classes: int = 0,
         seed: int = 1,
         **net: Unpack[NetWords],
     ) -> None:
-        self.discrete_dim = tuple(discrete_dim)
+        self.discrete_dim = (discrete_dim,) if isinstance(discrete_dim, int) else tuple(discrete_dim)
         options: dict[str, Any] = {
             "in_dim": [in_dim] if isinstance(in_dim, int) else list(in_dim),
             "latent_dim": latent_dim,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -219,10 +220,11 @@ class SignalNet(nn.Module):
         self.in_dim, self.out_dim = dims_of("in_dim", in_dim), dims_of("out_dim", out_dim)
         self.latent_dim, self.symmetric = latent_dim, symmetric
         counts = (latent_dim, nblayers_encoder, nblayers_decoder, nbfilters_encoder, nbfilters_decoder)
-        if min(counts) < 1 or encoder_downsampling < 0:
+        whole = all(isinstance(count, int | np.integer) for count in (*counts, encoder_downsampling))
+        if not whole or min(counts) < 1 or encoder_downsampling < 0:
             raise BadOption(
                 f"Latent size, layers and filters are {counts}, the downsampling is {encoder_downsampling}.",
-                remedy="Give 1 or more of each, and a downsampling from 0 on.",
+                remedy="Give whole numbers: 1 or more of each, and a downsampling from 0 on.",
             )
         if decoder not in _DECODERS:
             raise UnknownOption("decoder", decoder, _DECODERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from torch import nn
 
 from napari_atomai.errors import BadOption, UnknownOption
@@ -83,8 +84,10 @@ def check_widths(rotation: float, translation: float, scale: float, temperature:
 
 def check_counts(latent_dim: int, classes: int, labels: int, layers: Sequence[int]) -> None:
     """Refuse numbers of latents, classes, labels, neurons and layers that cannot be."""
-    if min(latent_dim, classes, *layers) < 1 or labels < 0:
+    whole = all(isinstance(count, int | np.integer) for count in (latent_dim, classes, labels, *layers))
+    if not whole or min(latent_dim, classes, *layers) < 1 or labels < 0:
         raise BadOption(
-            f"Latents {latent_dim}, classes {classes}, labels {labels}, neurons and layers {tuple(layers)}.",
-            remedy="Give at least 1 of each, and labels from 0.",
+            f"Latents {latent_dim!r}, classes {classes!r}, labels {labels!r}, neurons and layers "
+            f"{tuple(layers)}.",
+            remedy="Give whole numbers: at least 1 of each, and labels from 0.",
         )

@@ -96,8 +96,20 @@ def line_of(image: Image, count: int, ends: ArrayLike) -> Grid:
         Spectra along the line.
     ends : array, shape (2, 2)
         Row, column of the first and the last spectrum in pixels of the image.
+
+    Raises
+    ------
+    BadImage
+        If that is no line.
     """
-    first, last = np.asarray(ends, dtype=np.float64).reshape(2, 2)
+    line = np.asarray(ends, dtype=np.float64)
+    if line.shape != (2, 2) or not np.isfinite(line).all() or (line[0] == line[1]).all():
+        raise BadImage(
+            f"The line goes from one end to the other of {line.tolist()}.",
+            why=f"The {count} spectra lie along it, from the first end to the last.",
+            remedy="Give row and column of two ends that differ, in pixels of the image.",
+        )
+    first, last = line
     return spots_of(image, first + np.linspace(0, 1, count)[:, None] * (last - first))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_atomai.data.arguments import whole_number
 from napari_atomai.data.progress import Progress, finish
 from napari_atomai.errors import BadImage, BadOption, UnknownOption
 from napari_atomai.stat.class_view import require_sklearn
@@ -151,6 +152,7 @@ def decomposing(
     shifted = samples + offset if offset else samples
     rows = as_rows(shifted, noise, by_row=method == "nmf")
     _check_count(n_components, rows.shape)
+    seed = whole_number("The seed", seed, 0)
     yield Progress(0, 0, f"{method} of {rows.shape[0]} samples")
     if method == "nmf":
         found = yield from _nmf(rows, n_components, seed, cycles, offset)
@@ -166,7 +168,7 @@ def decomposing(
 
 
 def _check_count(count: int, shape: tuple[int, int]) -> None:
-    if not 1 <= count <= min(shape):
+    if not 1 <= whole_number("The number of components", count, 0) <= min(shape):
         raise BadOption(
             f"{count} components were asked of {shape[0]} samples with {shape[1]} values each.",
             why="There cannot be more components than samples, or than values in a sample.",

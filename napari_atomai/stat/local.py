@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_atomai.data.arguments import whole_number
 from napari_atomai.errors import BadOption
 from napari_atomai.prepare.patches import extract_subimages
 from napari_atomai.prepare.places import Coordinates
@@ -141,7 +142,8 @@ class imlocal:
         where : array, shape (N, 4)
             Row, column, class from 1 (the largest class first) and frame of every patch.
         """
-        found = self._mixture([1] * n_components, random_state, covariance)
+        count = whole_number("The number of components", n_components)
+        found = self._mixture([1] * count, random_state, covariance)
         self._draw(plot_results, maps=False)
         return found.components, self._members(found), self._classed(found)
 
@@ -163,6 +165,7 @@ class imlocal:
         where : array, shape (N, 4)
             Row, column, class from 1 and frame of every patch.
         """
+        n_components_gmm = whole_number("The number of classes", n_components_gmm)
         counts = (
             [n_components_pca] * n_components_gmm if isinstance(n_components_pca, int) else n_components_pca
         )

@@ -13,6 +13,8 @@ from enum import IntEnum
 import numpy as np
 import torch
 
+from napari_atomai.data.arguments import whole_number
+
 CPU = torch.device("cpu")
 
 
@@ -30,7 +32,14 @@ class Stream(IntEnum):
 
 
 def seed_of(seed: int, stream: Stream, *steps: int) -> int:
-    """Return the seed of one step of one stream: 63 bits, well mixed."""
+    """Return the seed of one step of one stream: 63 bits, well mixed.
+
+    Raises
+    ------
+    BadOption
+        If the seed is no whole number from 0.
+    """
+    seed = whole_number("The seed", seed, 0)
     words = np.random.SeedSequence([seed, int(stream), *steps]).generate_state(1, np.uint64)
     return int(words[0] >> np.uint64(1))
 

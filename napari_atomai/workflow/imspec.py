@@ -337,7 +337,8 @@ def _check_enough(pairs: StructureSpectra) -> None:
         raise BadImage(
             f"There are {len(pairs)} pairs of structure and spectrum. {' '.join(pairs.notes)}",
             why="Some are learned from and some held out: with so few, either says nothing.",
-            remedy=f"Choose a larger spectrum image: at least {2 * FEWEST} pairs, better some hundred.",
+            remedy=f"Choose a larger spectrum image or a longer line: at least {2 * FEWEST} pairs, better "
+            "some hundred.",
         )
 
 

@@ -45,6 +45,6 @@ def result_of(
         pairs,
         np.asarray(summary["train"], dtype=np.int64),
         np.asarray(summary["test"], dtype=np.int64),
-        Comparison(dict(summary["scores"])),
+        Comparison(dict(summary["scores"]), len(summary["test"])),
         model.predict_uncertainty(inputs),
     )

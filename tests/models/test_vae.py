@@ -232,6 +232,28 @@ def test_the_words_of_fit_act() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"latent_dim": 2.5}, "Latents 2.5"),
+        ({"latent_dim": "2"}, "Latents '2'"),
+        ({"discrete_dim": [2.5]}, "classes 2.5"),
+        ({"nb_classes": 2.5}, "labels 2.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2.5}, "seed is 2.5"),
+    ],
+)
+def test_numbers_that_are_not_whole_are_refused_before_a_net_is_made(
+    options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(BadOption, match=words):
+        aoi.models.jrVAE((20, 20), numhidden=8, **options)
+
+
+def test_one_number_of_classes_needs_no_list() -> None:
+    assert aoi.models.jrVAE((20, 20), discrete_dim=3, numhidden=8).discrete_dim == (3,)
+
+
+@pytest.mark.parametrize(
     ("data", "options", "error", "words"),
     [
         (np.ones((40, 20, 20)), {}, BadImage, "same"),

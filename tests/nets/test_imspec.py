@@ -92,5 +92,7 @@ def test_options_that_make_no_net_are_refused() -> None:
         SignalNet((4, 4, 3), (5,))
     with pytest.raises(BadOption, match="Latent size"):
         SignalNet((4, 4), (5,), 0)
+    with pytest.raises(BadOption, match=r"\(2\.5, "):
+        SignalNet((16, 16), (64,), latent_dim=2.5)
     with pytest.raises(UnknownOption, match="mlp"):
         SignalNet((4, 4), (5,), decoder="mlpp")

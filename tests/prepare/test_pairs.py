@@ -83,6 +83,15 @@ def test_a_line_and_spots_have_a_patch_each() -> None:
     assert len(spots_of(image, [(3, 4)]).positions) == 1
 
 
+@pytest.mark.parametrize(
+    "ends", [[(5, 5), (5, 5)], [(5, 5), (np.nan, 9)], [(1, 2, 3), (4, 5, 6)], [1, 2, 3, 4]]
+)
+def test_a_line_without_length_or_ends_is_said_to_be_none(ends) -> None:
+    image = Image.from_array(np.random.default_rng(0).random((60, 60)), pixel_size=0.1)
+    with pytest.raises(BadImage, match="from one end to the other"):
+        line_of(image, 7, ends)
+
+
 def test_masked_nan_and_empty_spectra_are_left_out_and_told() -> None:
     image, si = ramp(40, 40, 1.0), cube(5, 5, 4.0, (10.0, 10.0))
     spectra = spectra_of(si).copy()

@@ -54,3 +54,12 @@ def test_the_sentence_says_when_nothing_can_be_predicted() -> None:
     assert good.better
     assert "0.900" in good.sentence()
     assert "PCA regression 0.700" in good.sentence()
+    assert "chance" not in good.sentence()
+
+
+def test_a_score_of_few_held_out_pairs_is_said_to_be_one() -> None:
+    scores = {"model": 0.9, "mean": 0.0, "nearest neighbour": 0.5, "PCA regression": 0.7}
+    assert Comparison(scores, 14).sentence().endswith("Only 14 pairs were held out: this can be chance.")
+    assert "chance" not in Comparison(scores, 400).sentence()
+    train, test = linear(60, 0), linear(20, 1)
+    assert compared(test[1], train, test).held_out == 20

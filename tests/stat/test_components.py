@@ -189,6 +189,12 @@ def test_impossible_requests_are_refused_with_the_numbers() -> None:
         decompose(samples, "pca", 6)
     with pytest.raises(BadOption, match="0 components"):
         decompose(samples, "nmf", 0)
+    for method in METHODS:
+        with pytest.raises(BadOption, match=r"components is 2\.5"):
+            decompose(samples, method, 2.5)
+        for seed in (-1, 2.5):
+            with pytest.raises(BadOption, match="seed is"):
+                decompose(samples, method, 2, seed=seed)
     with pytest.raises(UnknownOption, match="Did you mean 'nmf'"):
         decompose(samples, "nfm", 2)
     with pytest.raises(BadOption, match="noise"):
