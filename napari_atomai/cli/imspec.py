@@ -122,10 +122,10 @@ def _training(args: argparse.Namespace, image: Any, recipe: Any) -> Any:
     from napari_atomai.files.reading import read_all
     from napari_atomai.workflow.imspec import training_imspec, training_on_line
 
+    if args.line and args.mask:
+        raise BadOption("--mask is for a spectrum image, not for a line.", remedy="Leave it out.")
     datasets = read_all(args.spectra)
     if args.line:
-        if args.mask:
-            raise BadOption("--mask is for a spectrum image, not for a line.", remedy="Leave it out.")
         ends = args.line[:2], args.line[2:]
         return training_on_line(image, line_scan_of(datasets, args.spectra), ends, recipe)
     spectra = spectra_of([each for each in datasets if isinstance(each, Image)], args.spectra)

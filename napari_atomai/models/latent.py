@@ -91,7 +91,9 @@ class LatentModel:
         seed: int = 1,
         **net: Unpack[NetWords],
     ) -> None:
-        self.discrete_dim = (discrete_dim,) if isinstance(discrete_dim, int) else tuple(discrete_dim)
+        self.discrete_dim = (
+            (discrete_dim,) if isinstance(discrete_dim, int | np.integer) else tuple(discrete_dim)
+        )
         options: dict[str, Any] = {
             "in_dim": [in_dim] if isinstance(in_dim, int) else list(in_dim),
             "latent_dim": latent_dim,

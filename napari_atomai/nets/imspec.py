@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from napari_atomai.data.arguments import whole_number
 from napari_atomai.errors import BadOption, UnknownOption
 from napari_atomai.nets.registry import register
 
@@ -219,13 +219,10 @@ class SignalNet(nn.Module):
         super().__init__()
         self.in_dim, self.out_dim = dims_of("in_dim", in_dim), dims_of("out_dim", out_dim)
         self.latent_dim, self.symmetric = latent_dim, symmetric
-        counts = (latent_dim, nblayers_encoder, nblayers_decoder, nbfilters_encoder, nbfilters_decoder)
-        whole = all(isinstance(count, int | np.integer) for count in (*counts, encoder_downsampling))
-        if not whole or min(counts) < 1 or encoder_downsampling < 0:
-            raise BadOption(
-                f"Latent size, layers and filters are {counts}, the downsampling is {encoder_downsampling}.",
-                remedy="Give whole numbers: 1 or more of each, and a downsampling from 0 on.",
-            )
+        whole_number("latent_dim", latent_dim)
+        for layers_or_filters in (nblayers_encoder, nblayers_decoder, nbfilters_encoder, nbfilters_decoder):
+            whole_number("Number of layers or filters", layers_or_filters)
+        whole_number("encoder_downsampling", encoder_downsampling, 0)
         if decoder not in _DECODERS:
             raise UnknownOption("decoder", decoder, _DECODERS)
         if not 0 <= encoder_pooling <= nblayers_encoder:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from torch import nn
 
+from napari_atomai.data.arguments import whole_number
 from napari_atomai.errors import BadOption, UnknownOption
 from napari_atomai.nets.coders import ConvolutionalDecoder, FlatDecoder, SpatialDecoder
 from napari_atomai.nets.pose import Prior
@@ -84,10 +84,6 @@ def check_widths(rotation: float, translation: float, scale: float, temperature:
 
 def check_counts(latent_dim: int, classes: int, labels: int, layers: Sequence[int]) -> None:
     """Refuse numbers of latents, classes, labels, neurons and layers that cannot be."""
-    whole = all(isinstance(count, int | np.integer) for count in (latent_dim, classes, labels, *layers))
-    if not whole or min(latent_dim, classes, *layers) < 1 or labels < 0:
-        raise BadOption(
-            f"Latents {latent_dim!r}, classes {classes!r}, labels {labels!r}, neurons and layers "
-            f"{tuple(layers)}.",
-            remedy="Give whole numbers: at least 1 of each, and labels from 0.",
-        )
+    counts = (("latent_dim", latent_dim, 1), ("Number of classes", classes, 1), ("nb_classes", labels, 0))
+    for name, count, least in (*counts, *(("Number of neurons or layers", each, 1) for each in layers)):
+        whole_number(name, count, least)

@@ -234,10 +234,10 @@ def test_the_words_of_fit_act() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"latent_dim": 2.5}, "Latents 2.5"),
-        ({"latent_dim": "2"}, "Latents '2'"),
-        ({"discrete_dim": [2.5]}, "classes 2.5"),
-        ({"nb_classes": 2.5}, "labels 2.5"),
+        ({"latent_dim": 2.5}, "latent_dim is 2.5"),
+        ({"latent_dim": "2"}, "latent_dim is '2'"),
+        ({"discrete_dim": [2.5]}, "classes is 2.5"),
+        ({"nb_classes": 2.5}, "nb_classes is 2.5"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2.5}, "seed is 2.5"),
     ],

@@ -90,9 +90,9 @@ def test_a_constant_is_scaled_by_one() -> None:
 def test_options_that_make_no_net_are_refused() -> None:
     with pytest.raises(BadOption, match="in_dim"):
         SignalNet((4, 4, 3), (5,))
-    with pytest.raises(BadOption, match="Latent size"):
+    with pytest.raises(BadOption, match="latent_dim is 0"):
         SignalNet((4, 4), (5,), 0)
-    with pytest.raises(BadOption, match=r"\(2\.5, "):
+    with pytest.raises(BadOption, match=r"latent_dim is 2\.5"):
         SignalNet((16, 16), (64,), latent_dim=2.5)
     with pytest.raises(UnknownOption, match="mlp"):
         SignalNet((4, 4), (5,), decoder="mlpp")

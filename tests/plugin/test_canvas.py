@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import textwrap
 
+import pytest
 from qtpy.QtGui import QOpenGLContext
+from qtpy.QtWidgets import QWidget
 
 from napari_atomai.plugin.canvas import delete_in_place, of_window
+from napari_atomai.plugin.panels.fourier import FourierPanel
+from napari_atomai.plugin.panels.measure import MeasurePanel
+from napari_atomai.plugin.session import session_of
+
+
+def twice(viewer):
+    for _ in range(2):
+        delete_in_place(of_window(viewer))
 
 
 def test_a_window_is_drawn_and_resized_after_a_layer_was_removed(in_child):
@@ -47,12 +57,14 @@ def test_a_window_is_drawn_and_resized_after_a_layer_was_removed(in_child):
     assert done.stdout.strip() == "closed"
 
 
-def test_what_is_deleted_is_deleted_in_the_context_of_the_canvas(make_napari_viewer, qtbot, monkeypatch):
+@pytest.mark.parametrize("through", [twice, MeasurePanel, FourierPanel, session_of])
+def test_what_is_deleted_is_deleted_in_the_context_of_the_canvas(
+    make_napari_viewer, qtbot, monkeypatch, through
+):
     from vispy.gloo import gl
 
     viewer = make_napari_viewer(show=True)
-    for _ in range(2):
-        delete_in_place(of_window(viewer))
+    used = through(viewer)
     widget = of_window(viewer).canvas.native
     viewer.add_shapes([[[1, 1], [5, 9]]], shape_type="line")
     qtbot.wait(100)
@@ -66,6 +78,8 @@ def test_what_is_deleted_is_deleted_in_the_context_of_the_canvas(make_napari_vie
 
     assert current
     assert all(context is widget.context() for context in current)
+    if isinstance(used, QWidget):
+        used.close()
 
 
 def test_where_there_is_no_window_nothing_is_changed():

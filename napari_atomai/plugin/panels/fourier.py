@@ -14,6 +14,7 @@ from napari_atomai.errors import BadImage
 from napari_atomai.files.tables import table_text, write_table
 from napari_atomai.plugin import region
 from napari_atomai.plugin.attached import attached
+from napari_atomai.plugin.canvas import delete_in_place, of_window
 from napari_atomai.plugin.connections import Connections
 from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.layers import pixel_size_nm
@@ -51,6 +52,7 @@ class FourierPanel(Panel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
         super().__init__("FFT")
         self.viewer = viewer
+        delete_in_place(of_window(viewer))  # it draws layers of its own
         self.form = FourierForm(viewer.layers)
         self.table = AtomsTable()
         self.form.table.setModel(self.table)

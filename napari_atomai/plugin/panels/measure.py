@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 from napari_atomai.files.tables import write_table
 from napari_atomai.plugin import measurements
 from napari_atomai.plugin.attached import attached
+from napari_atomai.plugin.canvas import delete_in_place, of_window
 from napari_atomai.plugin.connections import Connections
 from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.layers import notes_of, pixel_size_nm
@@ -50,6 +51,7 @@ class MeasurePanel(Panel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:  # napari injects by this name
         super().__init__("Measure")
         self.viewer = viewer
+        delete_in_place(of_window(viewer))  # it draws layers of its own
         self.form = MeasureForm(viewer.layers)
         self.plot = ProfilePlot()
         self.plot.canvas.follow(viewer)
