@@ -14,7 +14,7 @@ from napari_atomai.data.progress import Progress
 from napari_atomai.data.recipes_lattice import FollowAtoms
 from napari_atomai.errors import BadAtoms, UnknownOption
 from napari_atomai.locate.neighbours import typical_spacing
-from napari_atomai.stat.movies.drift import drift_of_atoms, measuring_drift, without_drift
+from napari_atomai.stat.movies.drift import drift_of_atoms, frames_in_common, measuring_drift, without_drift
 from napari_atomai.stat.movies.linking import Tracks, linking
 from napari_atomai.stat.movies.states import Dwells, Transitions, dwell_times, gaussian_states, transitions
 from napari_atomai.workflow.lattice import of_classes
@@ -29,6 +29,7 @@ UNKNOWN = -1
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "min": 60.0, "h": 3600.0}
 _LARGE = 0.5  # of the distance between neighbours: a drift that a lattice hides
+_STRANGE = 0.25  # of 1: frames that have less in common than this may not belong together
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def following(
     seconds, unit = _frame_time(recipe, image)
     counted = transitions(chosen, states[long], number)
     dwells = dwell_times(chosen, states[long], number, frame_time=seconds)
-    notes = _notes(atoms, tracks, drift, counted, length)
+    notes = _notes(still, drift, counted, length)
     return Followed(drift, sightings, still, tracks, states, counted, dwells, seconds, unit, notes)
 
 
@@ -167,7 +168,7 @@ def _frame_time(recipe: FollowAtoms, image: Image | None) -> tuple[float, str]:
     return 1.0, "frames"
 
 
-def _notes(atoms: Atoms, tracks: Tracks, drift: Vector, counted: Transitions, length: int) -> tuple[str, ...]:
+def _notes(atoms: Atoms, drift: Vector, counted: Transitions, length: int) -> tuple[str, ...]:
     said = []
     if length < 2:
         said.append(ONE_FRAME)
@@ -182,6 +183,14 @@ def _notes(atoms: Atoms, tracks: Tracks, drift: Vector, counted: Transitions, le
         said.append(
             f"Between two frames the specimen drifts by up to {largest:.1f} px, more than half the distance "
             "between neighbours: on a perfect lattice that cannot be told from a smaller drift."
+        )
+    strange = np.flatnonzero(frames_in_common(atoms) < _STRANGE)
+    if len(strange):
+        said.append(
+            f"In {len(strange)} of {length} frames (the first is {strange[0]}, counted from 0) hardly more "
+            "atoms than by chance lie where the frame before has some: they may show another place, or the "
+            "drift is wrong. Tracks through them mean nothing: give frames of one place, or measure the "
+            "drift in another way."
         )
     if counted.skipped:
         said.append(f"{counted.skipped} steps over frames without a sighting are not counted as transitions.")

@@ -13,7 +13,13 @@ from napari_atomai.data.image import Image
 from napari_atomai.data.progress import finish
 from napari_atomai.errors import BadAtoms, BadImage, BadOption
 from napari_atomai.simulate.lattices import PROTOTYPES
-from napari_atomai.stat.movies.drift import aligned, drift_of_atoms, measuring_drift, without_drift
+from napari_atomai.stat.movies.drift import (
+    aligned,
+    drift_of_atoms,
+    frames_in_common,
+    measuring_drift,
+    without_drift,
+)
 from napari_atomai.stat.movies.linking import Tracks, linking, one_to_one
 from napari_atomai.stat.movies.states import counted, dwell_times, gaussian_states, transitions
 
@@ -91,6 +97,36 @@ def test_drift_of_atoms_is_found_while_some_of_them_appear_and_vanish() -> None:
     assert still.positions == pytest.approx(moved.positions - found[moved.frames])
     with pytest.raises(BadOption, match="drift of 3 frames"):
         without_drift(moved, found[:3])
+
+
+def turned(angle: float, shift: tuple[float, float]) -> np.ndarray:
+    """Return the sites of a hexagonal lattice, turned about the middle of what is seen and moved."""
+    sites, _ = PROTOTYPES["hexagonal"].scaled(14.0).tile((200, 200), angle, 40)
+    sites = sites + shift
+    return sites[((sites > 0) & (sites < 200)).all(axis=1)]
+
+
+def test_frames_of_one_place_have_much_in_common_and_of_different_places_nothing() -> None:
+    rng = np.random.default_rng(2)
+    atoms, _ = movie_of(6, lost=0.2)
+    assert np.isnan(frames_in_common(atoms)[0])
+    assert (frames_in_common(atoms)[1:] > 0.6).all()
+    assert np.allclose(frames_in_common([turned(0.1, (0, 0))] * 3)[1:], 1.0)
+    strewn = [np.concatenate([turned(0.1, (0, 0)), rng.uniform(0, 200, (60, 2))]) for _ in range(3)]
+    assert (frames_in_common(strewn)[1:] > 0.4).all()
+    places = [turned(angle, (9.0 * angle, -3.0)) for angle in (0.0, 0.35, 0.7, 0.2)]
+    frames = np.repeat(np.arange(4), [len(part) for part in places])
+    other = Atoms.make(np.concatenate(places), 0, frames)
+    still = without_drift(other, drift_of_atoms(other))
+    assert (np.abs(frames_in_common(still)[1:]) < 0.2).all()
+
+
+def test_what_frames_have_in_common_is_not_known_where_there_are_too_few_atoms() -> None:
+    three = np.array([[0.0, 0.0], [0.0, 9.0], [9.0, 0.0]])
+    told = frames_in_common([np.empty((0, 2)), three, three[:2], three])
+    assert np.array_equal(np.isnan(told), [True, True, True, False])
+    assert told[3] == 1.0
+    assert frames_in_common([]).shape == (0,)
 
 
 def test_empty_and_single_frames_have_no_drift() -> None:

@@ -294,6 +294,15 @@ def test_one_frame_and_bare_frames_are_said_and_unknown_features_refused() -> No
         finish(following(later, FollowAtoms(drift="image")))
 
 
+def test_frames_of_different_places_are_said_and_frames_of_one_are_not() -> None:
+    first, second = (PROTOTYPES["square"].scaled(14.0).tile((150, 150), angle, 0)[0] for angle in (0.1, 0.5))
+    frames = np.repeat([0, 1, 2, 3], [len(first), len(first), len(second), len(second)])
+    mixed = Atoms.make(np.concatenate([first, first, second, second]), 0, frames)
+    told = finish(following(mixed)).notes
+    assert any("In 1 of 4 frames (the first is 2, counted from 0)" in note for note in told)
+    assert not any("another place" in note for note in finish(following(blinking(6)[0])).notes)
+
+
 def test_atoms_whose_feature_is_not_known_are_not_counted() -> None:
     pytest.importorskip("sklearn")
     atoms, _ = blinking(10)

@@ -32,6 +32,7 @@ _SOFT = 0.05  # of the strongest frequency: weaker ones count less, as they are 
 _BINS = 12  # of the histogram of differences, in one reach
 _FEWEST = 3
 _MEMORY = 5
+_PLACES = 2000  # looked at for what chance does: its share is then known to 0.01
 
 
 class Frames(Protocol):
@@ -240,6 +241,44 @@ def _common_shift(before: Vector, now: Vector, reach: float) -> Vector:
             return np.zeros(2)
         middle = np.median(apart[close], axis=0)
     return np.asarray(middle, np.float64)
+
+
+def frames_in_common(atoms: Atoms | Sequence[NDArray[Any]], *, reach: float = 0.0) -> Vector:
+    """Tell for each frame of a movie without drift how much of it the frame before shows, too.
+
+    The share of its atoms that have an atom of the frame before within reach, above the share that atoms
+    strewn at random would have, as a part of what is possible above that (Cohen's kappa,
+    10.1177/001316446002000104).
+
+    Parameters
+    ----------
+    atoms : Atoms, or sequence of array, each of shape (N, 2)
+        Positions as row, column in pixels, drift taken away.
+    reach : float
+        In pixels; 0 = a fifth of the distance between neighbours.
+
+    Returns
+    -------
+    array, shape (T,)
+        1 where every atom lies on one of the frame before, about 0 where frames show different places. NaN
+        for a frame with fewer than three atoms, and where no frame before has as many.
+    """
+    parts = by_frame(atoms)
+    far = reach or typical_reach(parts, 0.2)
+    common = np.full(len(parts), np.nan)
+    before: Vector | None = None
+    for number, now in enumerate(parts):
+        if len(now) < _FEWEST or not far > 0:
+            continue
+        if before is not None:
+            tree = cKDTree(before)
+            share = np.isfinite(tree.query(now, distance_upper_bound=far)[0]).mean()
+            # How much of the frame lies near an atom of the one before: asked at random places.
+            places = np.random.default_rng(0).uniform(now.min(axis=0), now.max(axis=0), (_PLACES, 2))
+            chance = np.isfinite(tree.query(places, distance_upper_bound=far)[0]).mean()
+            common[number] = (share - chance) / max(1 - chance, 1e-9)
+        before = now
+    return common
 
 
 def by_frame(atoms: Atoms | Sequence[NDArray[Any]], frames: int | None = None) -> list[Vector]:
