@@ -12,6 +12,7 @@ from napari_atomai.data.atoms import Atoms
 from napari_atomai.data.image import Image
 from napari_atomai.data.progress import finish
 from napari_atomai.errors import BadAtoms, BadImage, BadOption
+from napari_atomai.simulate.blinking import blinking_columns
 from napari_atomai.simulate.lattices import PROTOTYPES
 from napari_atomai.stat.movies.drift import (
     aligned,
@@ -60,6 +61,13 @@ def test_drift_of_images_is_found_below_a_pixel_however_large() -> None:
     inner = slice(30, -30)
     assert np.corrcoef(back[inner, inner].ravel(), frames[0][inner, inner].ravel())[0, 1] > 0.99
     assert np.isnan(back).any()
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_drift_of_blinking_columns_in_noise_is_found_by_the_image_alone(seed: int) -> None:
+    film = blinking_columns(seed=seed)
+    error = np.diff(finish(measuring_drift(film.image)) - film.drift, axis=0)
+    assert np.sqrt(np.mean(error**2)) < 0.12  # of one step: where all frequencies count alike it is 0.16
 
 
 def test_frames_of_noise_alone_do_not_drift() -> None:
