@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from napari_atomai.data.recipe import Recipe
 
 _RECORD = "record"
+COMPUTED_AGAIN = "The layers are of a saved session: their numbers are computed again, with the same recipe."
+"""What to say where that takes seconds."""
 AGAIN = "The layers are of a saved session, and the form has their recipe: press {} for numbers and plots."
-"""What to say where layers have come back, but not the numbers they were drawn from."""
+"""What to say where it can take minutes."""
 
 
 def note(layer: Any, record: Record) -> None:

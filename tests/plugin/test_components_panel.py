@@ -326,5 +326,8 @@ def test_loadings_and_map_are_kept_in_a_session_and_the_form_goes_on_from_their_
     assert record == panel.found.record
     later = ComponentsPanel(again)
     qtbot.addWidget(later)
-    assert "form has their recipe" in text(later)
+    assert "computed again" in text(later)
     assert later.form.recipe() == panel.found.record.steps[-1]
+    until(lambda: later.found is not None)
+    one, other = (each.found.components.loadings for each in (panel, later))
+    assert np.allclose(one, other)

@@ -224,9 +224,13 @@ def test_a_saved_session_brings_layers_and_the_recipe_back(opened: Any, until: A
     again = LatticePanel(later)
     qtbot.addWidget(again)
     assert again.form.map.currentText() == shown.NONE  # there are no numbers yet to choose a map of
-    assert "form has their recipe" in text(again)
+    assert "computed again" in text(again)
     assert find_layer(later.layers, shown.MAP, uid_of(image)).name.endswith("exx, %")
-    measured(again, until)
+    until(lambda: again.measured is not None)
+    assert again.form.map.currentText() == "exx"
+    assert again.form.arrows.currentText() == panel.form.arrows.currentText()
+    until(lambda: not again._maps.busy)
+    assert find_layer(later.layers, shown.MAP, uid_of(image)).name.endswith("exx, %")
     assert again.measured.record.steps[-1] == panel.measured.record.steps[-1]
     one, other = (each.measured.frames[0].lattice.cells[0].vectors for each in (panel, again))
     assert one == pytest.approx(other)

@@ -112,5 +112,7 @@ def test_a_saved_session_brings_the_map_and_its_recipe_back(
     restore(later, take(panel.viewer, {}), lambda _known: None)
     again = LocalOrderPanel(later)
     qtbot.addWidget(again)
-    assert "form has their recipe" in again.form.run_box.status.text()
+    assert "computed again" in again.form.run_box.status.text()
     assert again._recipe(again.form.picker.layer()) == panel.found.record.steps[-1]
+    until(lambda: again.found is not None)
+    assert np.allclose(again.found.order.maps.pixels, panel.found.order.maps.pixels, equal_nan=True)

@@ -198,8 +198,8 @@ def test_sightings_are_selected_by_their_values_and_a_session_brings_the_recipe_
     restore(later, take(panel.viewer, {}), lambda _known: None)
     again = MoviesPanel(later)
     qtbot.addWidget(again)
-    assert "form has their recipe" in text(again)
-    followed(again, until)
+    assert "computed again" in text(again)
+    until(lambda: again.traced is not None)
     assert again.traced.record.steps[-1] == panel.traced.record.steps[-1]
     assert np.array_equal(again.traced.found.states, panel.traced.found.states)
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QScrollArea
 
 from napari_atomai.data.recipes_statistics import LocalStatistics
 from napari_atomai.plugin import asking
-from napari_atomai.plugin.kept_recipes import AGAIN, kept
+from napari_atomai.plugin.kept_recipes import COMPUTED_AGAIN, kept
 from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.layers import find_layer, image_of, uid_of
 from napari_atomai.plugin.messages import explain
@@ -246,11 +246,17 @@ class ComponentsPanel(Panel):
             self.show_component(0)
 
     def _go_on(self) -> None:
-        """Go on from the layers of a saved session: the form gets the recipe they were made with."""
-        recipe = kept(self.viewer.layers, (LOADINGS, MAP), self.form.picker.uid, LocalStatistics)
+        """Go on from the layers of a saved session: what they were drawn from is decomposed again."""
+        uid = self.form.picker.uid
+        recipe = kept(self.viewer.layers, (LOADINGS, MAP), uid, LocalStatistics)
         if isinstance(recipe, LocalStatistics):
             self.form.put(recipe)
-            self.say(AGAIN.format("Decompose"))
+            self.once(uid, lambda: self._run_again(uid))
+            self.say(COMPUTED_AGAIN)
+
+    def _run_again(self, uid: str) -> None:
+        if uid == self.form.picker.uid and self.found is None:
+            self.run()
 
     @worded("showing the result")
     def _on_result(self, _name: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_atomai.data.recipes_lattice import MeasureLattice
 from napari_atomai.plugin import asking
 from napari_atomai.plugin.connections import Connections
-from napari_atomai.plugin.kept_recipes import AGAIN, kept
+from napari_atomai.plugin.kept_recipes import COMPUTED_AGAIN, kept
 from napari_atomai.plugin.latest import Latest
 from napari_atomai.plugin.layers import uid_of
 from napari_atomai.plugin.overlays import take_away
@@ -176,11 +176,17 @@ class LatticePanel(Panel):
         self._draw()
 
     def _go_on(self) -> None:
-        """Go on from the layers of a saved session: the form gets the recipe they were made with."""
-        recipe = kept(self.viewer.layers, shown.ROLES, self.form.picker.uid, MeasureLattice)
+        """Go on from the layers of a saved session: what they were drawn from is measured again."""
+        uid = self.form.picker.uid
+        recipe = kept(self.viewer.layers, shown.ROLES, uid, MeasureLattice)
         if isinstance(recipe, MeasureLattice):
             self.form.put(recipe)
-        self.say(_HINT if recipe is None else AGAIN.format("Measure lattice"))
+            self.once(uid, lambda: self._measure_again(uid))
+        self.say(_HINT if recipe is None else COMPUTED_AGAIN)
+
+    def _measure_again(self, uid: str) -> None:
+        if uid == self.form.picker.uid and self.measured is None:
+            self.measure()
 
     @worded("showing the lattice")
     def _on_result(self, uid: str) -> None:
@@ -195,6 +201,8 @@ class LatticePanel(Panel):
             return
         if not shown.shown_of(self.viewer.layers, uid):
             self._choose_first()
+        elif self.form.map.currentText() == self.form.arrows.currentText() == shown.NONE:
+            self._adopt()  # layers of a saved session: until now there was nothing to choose from
         for show in (self._on_map, self._on_arrows, self._on_sites, self._draw):
             show()
         self._tell()

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_atomai.data.recipes_statistics import LocalOrder
 from napari_atomai.plugin import asking
-from napari_atomai.plugin.kept_recipes import AGAIN, kept
+from napari_atomai.plugin.kept_recipes import COMPUTED_AGAIN, kept
 from napari_atomai.plugin.layers import image_of
 from napari_atomai.plugin.messages import explain
 from napari_atomai.plugin.panels import local_order_work as work
@@ -110,8 +110,13 @@ class LocalOrderPanel(Panel):
         recipe = kept(self.viewer.layers, (work.MAP,), uid, LocalOrder)
         if self.found is None and recipe is not None:
             self.form.options.put(recipe.model_dump())
-            self.say(AGAIN.format("Map local order"))
+            self.say(COMPUTED_AGAIN)
+            self.once(uid, lambda: self._run_again(uid))
         self._soon.start()
+
+    def _run_again(self, uid: str) -> None:
+        if uid == self.form.picker.uid and self.found is None:
+            self.run()
 
     @worded("showing windows")
     def _show_windows(self) -> None:

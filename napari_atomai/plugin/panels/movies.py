@@ -11,7 +11,7 @@ from qtpy.QtCore import QSignalBlocker
 
 from napari_atomai.data.recipes_lattice import FollowAtoms
 from napari_atomai.plugin import asking
-from napari_atomai.plugin.kept_recipes import AGAIN, kept
+from napari_atomai.plugin.kept_recipes import COMPUTED_AGAIN, kept
 from napari_atomai.plugin.overlays import take_away
 from napari_atomai.plugin.panels import movies_layers as shown
 from napari_atomai.plugin.panels import movies_plot as plot
@@ -157,11 +157,17 @@ class MoviesPanel(Panel):
             self._go_on()
 
     def _go_on(self) -> None:
-        """Go on from the layers of a saved session: the form gets the recipe they were made with."""
-        recipe = kept(self.viewer.layers, shown.ROLES, self.form.picker.uid, FollowAtoms)
+        """Go on from the layers of a saved session: what they were drawn from is followed again."""
+        uid = self.form.picker.uid
+        recipe = kept(self.viewer.layers, shown.ROLES, uid, FollowAtoms)
         if isinstance(recipe, FollowAtoms):
             self.form.put(recipe)
-        self.say(_HINT if recipe is None else AGAIN.format("Follow atoms"))
+            self.once(uid, lambda: self._follow_again(uid))
+        self.say(_HINT if recipe is None else COMPUTED_AGAIN)
+
+    def _follow_again(self, uid: str) -> None:
+        if uid == self.form.picker.uid and self.traced is None:
+            self.follow()
 
     @worded("looking at the atoms")
     def _on_atoms(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
@@ -31,6 +33,7 @@ class Panel(QWidget):
         super().__init__()
         self.title = title
         self._settling = self.settled = False
+        self._done: set[str] = set()
         self._settle_soon = QTimer(self)  # napari is not done with the dock when it is shown
         self._settle_soon.setSingleShot(True)
         self._settle_soon.setInterval(0)
@@ -42,6 +45,17 @@ class Panel(QWidget):
         if not self._settling:
             self._settling = True
             self._settle_soon.start()
+
+    def once(self, key: str, call: Callable[[], None]) -> None:
+        """Call a slot in a later turn when a key is given for the first time; not if the panel ends before."""
+        if key in self._done:
+            return
+        self._done.add(key)
+        soon = QTimer(self)
+        soon.setSingleShot(True)
+        soon.timeout.connect(call)
+        soon.timeout.connect(soon.deleteLater)
+        soon.start(0)
 
     def _settle(self) -> None:
         dock = self.parentWidget()
