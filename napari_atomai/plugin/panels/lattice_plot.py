@@ -35,6 +35,8 @@ def draw(canvas: Any, found: FrameLattice | None, view: str) -> None:
         draw_rose(axes, directions(found)[name], name)
     elif found is not None and view.startswith(HISTOGRAM):
         _draw_histogram(axes, found, view.removeprefix(HISTOGRAM))
+    if found is None:
+        axes.set_axis_off()  # from 0 to 1 they look like a plot that failed
     canvas.redraw()
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def draw(canvas: Any, traced: Traced | None, view: str, track: int, value: str) -> None:
-    """Draw a plot by its name; empty axes without a result."""
+    """Draw a plot by its name; nothing without a result."""
     axes = fresh_axes(canvas)
     drawing = {
         DRIFT: lambda found: _drift(axes, found),
@@ -28,6 +28,8 @@ def draw(canvas: Any, traced: Traced | None, view: str, track: int, value: str) 
     }
     if traced is not None and view in drawing:
         drawing[view](traced)
+    else:
+        axes.set_axis_off()  # from 0 to 1 they look like a plot that failed
     canvas.redraw()
 
 

@@ -47,7 +47,7 @@ class Panel(QWidget):
             self._settle_soon.start()
 
     def once(self, key: str, call: Callable[[], None]) -> None:
-        """Call a slot in a later turn when a key is given for the first time; not if the panel ends before."""
+        """Call a slot in a later turn when a key is first given; not if the panel ends before."""
         if key in self._done:
             return
         self._done.add(key)
