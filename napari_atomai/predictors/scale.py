@@ -54,6 +54,12 @@ _NEARLY = 0.75
 _ALIKE = 0.25
 """Octaves by which spacings may differ that are those of one lattice."""
 
+_RIVAL = 0.85
+"""Part of the best confidence at which the zoom of a finer lattice is taken instead."""
+
+_FINER = 0.5
+"""Octaves by which the spacing of a finer lattice is less."""
+
 _CLEARLY = 2.0
 """Standard errors by which the doubt of another zoom must be less, for the surest one to be left."""
 
@@ -153,7 +159,7 @@ def find_scale(engine: Engine, card: ModelCard, image: Picture) -> Generator[Pro
         known = {round(one.zoom, 9) for one in tried}
         beside = _beside(favourites[:_FAVOURITES], 0.5, card)
         yield from trying(zoom for zoom in beside if zoom not in known)
-    best = max(tried, key=_confidence)
+    best = _finest(tried, max(tried, key=_confidence))
     if best.confidence >= LATTICE:
         yield from trying(_beside([best], 0.25, card))
         return _least_doubtful(tried, best)
@@ -192,6 +198,23 @@ def _beside(scales: Iterable[Scale], octaves: float, card: ModelCard) -> list[fl
     seen = [one.zoom for one in scales if one.confidence > 0]
     zooms = {round(zoom * factor, 9) for zoom in seen for factor in (2**-octaves, 2**octaves)}
     return sorted(zoom for zoom in zooms if zoom <= card.spacing_best / FINEST_SPACING)
+
+
+def _finest(tried: Iterable[Scale], best: Scale) -> Scale:
+    """Return the zoom that sees a finer lattice than the best, if it is nearly as sure and as free of doubt.
+
+    A pair of columns, seen small, passes for one blob; two lattices in an image have two zooms. What is seen
+    of the finer one is there, as the net sees columns that are none with doubt, so the coarser one lacks it.
+    """
+    least = max(_RIVAL * best.confidence, LATTICE)
+    finer = [
+        one
+        for one in tried
+        if one.confidence >= least
+        and np.log2(best.spacing / one.spacing) > _FINER
+        and one.doubt - best.doubt <= _CLEARLY * np.hypot(one.doubt_sd, best.doubt_sd)
+    ]
+    return max(finer, key=_confidence, default=best)
 
 
 def _least_doubtful(tried: Iterable[Scale], best: Scale) -> Scale:

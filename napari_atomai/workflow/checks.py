@@ -18,6 +18,12 @@ SMALLEST = 8
 DARK = "Atoms are darker than their surroundings here: the image was inverted. Say bright if they are not."
 """Said of an image whose polarity was recognised."""
 
+OUTLIERS = (
+    "Pixels that lie far outside all their neighbours, or in a line of one value, were left out: {:,}. They "
+    "are the detector's (hot, dead, struck by a cosmic ray), not the sample's."
+)
+"""Said of an image that has such pixels, with their number."""
+
 
 def check_image(image: Image) -> None:
     """Refuse what atoms cannot be looked for in.

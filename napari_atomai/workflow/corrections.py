@@ -22,9 +22,8 @@ from napari_atomai.predictors.finder import Finder
 from napari_atomai.predictors.scale import LATTICE, resized, true_zoom
 from napari_atomai.prepare.lessons import RADIUS, Lesson, held_out, in_mask, region_mask
 from napari_atomai.prepare.masks import IGNORED, disc_labels
-from napari_atomai.prepare.normalise import finite
 from napari_atomai.workflow.checks import check_image
-from napari_atomai.workflow.find import scale_of, upright
+from napari_atomai.workflow.find import clean, scale_of
 from napari_atomai.workflow.saved import SavedImage, read_images
 
 Vector = NDArray[np.float64]
@@ -161,7 +160,7 @@ def task_of(correction: Correction, finder: Finder, recipe: Teach) -> Generator[
     spacing = scale.spacing if np.isfinite(scale.spacing) else 1 / scale.zoom
     # With a spacing that was given, nothing was measured that would tell: so it is in `finding`, too.
     lattice = scale.confidence >= LATTICE
-    pixels = finite(upright(image.frame(correction.frame), dark))
+    pixels = clean(image.frame(correction.frame), dark)
     reviewed = region_mask(correction.regions, image.frame_shape)
     positions = correction.positions[in_mask(correction.positions, reviewed)]
     held = held_out(

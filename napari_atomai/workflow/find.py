@@ -27,7 +27,8 @@ from napari_atomai.predictors.lone import APART, detecting_alone, width_of
 from napari_atomai.predictors.polarity import find_scale_and_polarity, is_dark
 from napari_atomai.predictors.scale import LATTICE, Scale, find_scale
 from napari_atomai.prepare.normalise import finite
-from napari_atomai.workflow.checks import DARK, check_image, check_zoom, notes_on
+from napari_atomai.prepare.outliers import filled, outliers
+from napari_atomai.workflow.checks import DARK, OUTLIERS, check_image, check_zoom, notes_on
 from napari_atomai.workflow.measure import measured
 from napari_atomai.workflow.record import new_record
 
@@ -215,23 +216,29 @@ def finding(
     scale, dark = yield from scale_of(image, find, finder)
     find = with_threshold(find, finder.card, scale.confidence >= LATTICE)
     check_zoom(image, scale.zoom)
-    looking, scale = way(finder, scale, finite(upright(image.frame(0), dark)))
+    looking, scale = way(finder, scale, clean(image.frame(0), dark))
     probability = np.empty((image.n_frames, *image.frame_shape), np.float32)
     spread = np.empty_like(probability) if len(finder.engines) > 1 else None
-    parts, incomplete = [], 0
+    parts, incomplete, out = [], 0, 0
     for index in range(image.n_frames):
         pixels = upright(image.frame(index), dark)
         incomplete += not np.isfinite(pixels).all()
-        seen = yield from _within(looking(finite(pixels)), index, image.n_frames)
+        bad = outliers(pixels)
+        out += int(bad.sum())
+        seen = yield from _within(looking(finite(filled(pixels, bad))), index, image.n_frames)
         probability[index] = seen.probability
         if spread is not None:
             spread[index] = seen.spread
         yield Progress(_PARTS * index + _PARTS - 1, _PARTS * image.n_frames, "refining positions")
+        # Positions are measured on what the detector saw, and not on what stands in for it.
+        pixels = np.where(bad, np.nan, pixels) if bad.any() else pixels
         parts.append(_atoms(image, index, pixels, seen, scale, refine))
     candidates = dataclasses.replace(Atoms.concatenate(parts), class_names=finder.card.classes)
     notes = (*image.notes, *notes_on(image, scale, finder.card, candidates, incomplete))
     if dark and find.contrast == "auto":
         notes = (*notes, DARK)
+    if out:
+        notes = (*notes, OUTLIERS.format(out))
     numbers = {"spacing_px": scale.spacing, "zoom": scale.zoom, "confidence": scale.confidence, "dark": dark}
     model = ModelRecord(name=weights.card.name, sha256=weights.sha256)
     kept = {name: float(number) for name, number in numbers.items() if np.isfinite(number)}
@@ -310,13 +317,13 @@ def scale_of(image: Image, find: FindAtoms, finder: Finder) -> Generator[Progres
         scale = Scale(card.spacing_best / find.spacing, find.spacing, 1.0)
         if find.contrast != "auto":
             return scale, find.contrast == "dark"
-        first = finite(upright(image.frame(0), dark=False))
+        first = clean(image.frame(0), dark=False)
         return scale, is_dark(finder.scout, card, first, find.spacing)
     # A movie keeps its scale: a few frames, spread over it, are asked and the surest answer is taken.
     chosen = np.unique(np.linspace(0, image.n_frames - 1, 3).round().astype(int))
     best: tuple[Scale, bool] | None = None
     for index in chosen:
-        pixels = finite(upright(image.frame(int(index)), find.contrast == "dark"))
+        pixels = clean(image.frame(int(index)), find.contrast == "dark")
         if find.contrast == "auto":
             answer = yield from find_scale_and_polarity(finder.scout, card, pixels)
         else:
@@ -332,6 +339,12 @@ def upright(frame: NDArray[Any], dark: bool) -> NDArray[Any]:
     """Return the frame as floats with atoms bright."""
     pixels = frame if frame.dtype == np.float32 else frame.astype(np.float64)
     return -pixels if dark else pixels
+
+
+def clean(frame: NDArray[Any], dark: bool) -> NDArray[Any]:
+    """Return the frame as a net is shown it: atoms bright, and no pixel that says nothing of the sample."""
+    pixels = upright(frame, dark)
+    return finite(filled(pixels, outliers(pixels)))
 
 
 def _atoms(

@@ -240,6 +240,22 @@ def test_frames_with_bad_pixels_are_counted() -> None:
     assert any("1 of 3 frames" in note for note in notes)
 
 
+def test_hot_pixels_and_lost_rows_are_no_atoms_and_move_none() -> None:
+    image, _ = crystal(14.0)
+    plain = finish(finding(Image.from_array(image)))
+    assert not any("far outside" in note for note in plain.notes)
+    spoilt = np.array(image, np.float64)
+    where = np.random.default_rng(5).choice(image.size, 25, replace=False)
+    spoilt.flat[where] = 50 * image.max()
+    spoilt[50] = 0
+    found = finish(finding(Image.from_array(spoilt)))
+    lost = 25 + image.shape[1] - np.count_nonzero(where // image.shape[1] == 50)
+    assert any(f"were left out: {lost}" in note for note in found.notes)
+    near, true = agreement(found.atoms.positions, plain.atoms.positions, 0.5)
+    assert min(near, true) > 0.98
+    assert max(found.atoms.features["intensity"]) < 2 * max(plain.atoms.features["intensity"])
+
+
 def test_noise_is_told_from_a_lattice_in_words() -> None:
     noise = np.random.default_rng(0).normal(size=(200, 200))
     assert any(
