@@ -16,12 +16,17 @@ from scipy import ndimage
 from napari_atomai.data.card import ModelCard
 from napari_atomai.data.progress import Progress
 from napari_atomai.predictors.engines import Engine
-from napari_atomai.predictors.scale import Scale, find_scale, try_scale
+from napari_atomai.predictors.scale import LATTICE, Scale, find_scale, try_scale
 
 Picture = NDArray[np.float32]
 
 DARK_TAIL = -0.1
 """Tail below which columns may be dark."""
+
+PLAIN_TAIL = -0.2
+"""Tail below which they are, where they form a lattice."""
+
+_FINER = 0.5  # octaves: then one pattern has at least twice the sites of the other
 
 
 def tail(image: Picture, spacing: float) -> float:
@@ -58,9 +63,13 @@ def find_scale_and_polarity(
     if min(tail(image, spacing), tail(image, spacing / 3**0.5)) >= DARK_TAIL:
         return bright, False
     dark = yield from find_scale(engine, card, -image)
-    if dark.confidence <= bright.confidence or tail(image, dark.spacing) >= DARK_TAIL:
-        return bright, False
-    return dark, True
+    skew = tail(image, dark.spacing) if dark.confidence > 0 else 0.0
+    # The hollows of dark dumbbells and honeycombs are the sparser lattice, and so the one that is seen best:
+    # where the skew is plain, it and not the confidence decides.
+    finer = dark.confidence >= LATTICE and np.log2(spacing / dark.spacing) > _FINER
+    if (finer and skew < PLAIN_TAIL) or (dark.confidence > bright.confidence and skew < DARK_TAIL):
+        return dark, True
+    return bright, False
 
 
 def is_dark(engine: Engine, card: ModelCard, image: Picture, spacing: float) -> bool:
