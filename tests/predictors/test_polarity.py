@@ -12,18 +12,7 @@ from napari_atomai.predictors.polarity import find_scale_and_polarity, tail
 from napari_atomai.prepare.normalise import finite
 from napari_atomai.simulate.imaging import Columns, Conditions, draw, expose
 from napari_atomai.simulate.lattices import PROTOTYPES
-
-
-def dumbbells(spacing: float, sigma: float, seed: int = 0) -> np.ndarray:
-    """Draw a face-centred crystal seen along [110]: pairs of columns, a quarter of the cell apart."""
-    high, wide = 4 * spacing, 4 * spacing / 2**0.5
-    pairs = [[row + shift, col] for row, col in ((0, 0), (high / 2, wide / 2)) for shift in (0, spacing)]
-    corners = np.stack(np.meshgrid(np.arange(-9, 9) * high, np.arange(-12, 12) * wide), -1).reshape(-1, 1, 2)
-    positions = (corners + np.array(pairs)).reshape(-1, 2)
-    turn = np.array([[np.cos(0.6), -np.sin(0.6)], [np.sin(0.6), np.cos(0.6)]])
-    widths = np.full((len(positions), 2), sigma * spacing)
-    columns = Columns(positions @ turn + 190, np.ones(len(positions)), widths)
-    return expose(draw(columns, (380, 380)) + 0.2, Conditions(dose=60), np.random.default_rng(seed))
+from tests.predictors.crystals import dumbbells
 
 
 def looked_at(image: np.ndarray) -> tuple[float, bool]:
@@ -35,7 +24,7 @@ def looked_at(image: np.ndarray) -> tuple[float, bool]:
 @pytest.mark.parametrize("between", [10.0, 13.0, 17.0])
 @pytest.mark.parametrize("dark", [False, True])
 def test_dumbbells_are_seen_whichever_way_they_stand_out(between: float, dark: bool) -> None:
-    image = dumbbells(between, 0.3)
+    image = dumbbells(between)
     spacing, told = looked_at(image.max() - image if dark else image)
     assert told is dark
     assert spacing == pytest.approx(between, rel=0.1)
@@ -53,7 +42,7 @@ def test_crystals_are_told_by_their_columns_and_not_by_their_hollows(name: str, 
 
 
 def test_the_tail_turns_with_the_image() -> None:
-    image = dumbbells(13.0, 0.26)
+    image = dumbbells(13.0)
     assert tail(image, 13.0) > 0.2
     assert tail(-image, 13.0) == pytest.approx(-tail(image, 13.0))
     assert tail(np.ones((40, 40), np.float32), 13.0) == 0.0

@@ -15,6 +15,7 @@ from napari_atomai.predictors.scale import Scale, find_scale, resized, true_zoom
 from napari_atomai.prepare.normalise import finite
 from napari_atomai.simulate.imaging import Columns, Conditions, draw, expose
 from napari_atomai.simulate.lattices import PROTOTYPES, Lattice
+from tests.predictors.crystals import dumbbells
 
 
 def scale_of(image: np.ndarray) -> Scale:
@@ -133,23 +134,9 @@ def test_a_wrong_first_look_leads_nowhere(monkeypatch: pytest.MonkeyPatch, wrong
     assert scale_of(two_sublattices(100)[0]).spacing == pytest.approx(10.24, rel=0.08)
 
 
-def dumbbells(spacing: float, seed: int) -> np.ndarray:
-    """Draw a face-centred crystal seen along [110]: pairs of unlike columns, a quarter of the cell apart."""
-    high, wide = 4 * spacing, 4 * spacing / 2**0.5
-    pair = np.array([[0.0, 0.0], [spacing, 0.0]])
-    cells = np.array([[0, 0], [high / 2, wide / 2]])
-    corners = np.stack(np.meshgrid(np.arange(-9, 9) * high, np.arange(-12, 12) * wide), -1).reshape(-1, 1, 2)
-    positions = (corners + (cells[:, None] + pair).reshape(-1, 2)).reshape(-1, 2)
-    bright = np.tile([1.0, 0.8], len(positions) // 2)
-    angle = 0.3
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    columns = Columns(positions @ turn + 190, bright, np.full((len(positions), 2), 0.3 * spacing))
-    return expose(draw(columns, (380, 380)) + 0.2, Conditions(dose=60), np.random.default_rng(seed))
-
-
 @pytest.mark.parametrize("spacing", [9.0, 13.0, 18.0])
 def test_both_columns_of_dumbbells_are_seen_and_not_one_blob(spacing: float) -> None:
-    assert scale_of(dumbbells(spacing, 0)).spacing == pytest.approx(spacing, rel=0.1)
+    assert scale_of(dumbbells(spacing)).spacing == pytest.approx(spacing, rel=0.1)
 
 
 @pytest.mark.parametrize(("near", "far", "part"), [(8.0, 18.0, 0.5), (10.0, 18.0, 0.6)])
